@@ -1,0 +1,3 @@
+//! Vestibule: an OAuth 2.1 authorization server for a homelab.
+
+pub mod clock;
