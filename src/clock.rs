@@ -103,9 +103,7 @@ impl Clock {
                     clippy::disallowed_methods,
                     reason = "this is the one reader of the machine's clock"
                 )]
-                SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| since.as_secs() as i64),
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64),
             ),
             Source::ByHand(hands) => UnixTime(hands.load(Ordering::SeqCst)),
         }

@@ -1,3 +1,6 @@
 //! Vestibule: an OAuth 2.1 authorization server for a homelab.
 
 pub mod clock;
+pub mod crypto;
+pub mod oauth;
+pub mod store;

@@ -1,0 +1,89 @@
+//! The issuer identifier: one string, fixed in the settings, and every URL that begins with it.
+
+use std::fmt;
+
+use super::error::Malformed;
+
+/// An origin without path and without trailing slash (RFC 8414 2, narrowed to the root of an origin, because
+/// path issuers are where clients' discovery differs most).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+impl Issuer {
+    /// Reads an issuer: http or https, lower case, no user information, path, query, fragment or default port.
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        const SHAPE: Malformed = Malformed(
+            "an issuer is an origin such as https://auth.home.example: lower case, no path, no trailing slash",
+        );
+        let url = url::Url::parse(text).map_err(|_| SHAPE)?;
+        let known_scheme = matches!(url.scheme(), "http" | "https");
+        // The parser's own spelling of the origin must be the text, so that every reader spells it alike.
+        if !known_scheme || url.origin().ascii_serialization() != text {
+            return Err(SHAPE);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The issuer itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A URL of this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
+    }
+
+    /// Whether browsers reach it by TLS.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
+    /// Whether it names this machine only, where plain http is fine.
+    pub fn is_loopback(&self) -> bool {
+        match url::Url::parse(&self.0).ok().as_ref().and_then(url::Url::host) {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_is_an_origin_with_one_spelling() {
+        for right in [
+            "https://auth.home.example",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "https://a.example:8443",
+        ] {
+            assert_eq!(Issuer::parse(right).unwrap().as_str(), right);
+        }
+        for wrong in [
+            "",
+            "auth.home.example",
+            "https://a.example/",
+            "https://a.example/path",
+            "https://A.example",
+            "https://a.example:443",
+            "https://u@a.example",
+            "https://a.example?x",
+            "https://a.example#x",
+            "ftp://a.example",
+            " https://a.example",
+        ] {
+            assert!(Issuer::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Resource indicators (RFC 8707): which server a token is for.
+
+use std::fmt;
+
+use super::error::Malformed;
+use super::scope::Scope;
+use crate::clock::Seconds;
+
+/// How many `resource` parameters one request may carry.
+pub const RESOURCES_MAX: usize = 10;
+
+/// An absolute URI without fragment, at most 2048 characters, as somebody spelled it.
+///
+/// Two of them are the same resource when their canonical forms are equal: scheme and host in lower case, no
+/// default port, one trailing slash ignored. Nothing else is normalised, so that this server and the one that
+/// checks the token can never read one URI as two places.
+#[derive(Clone, Debug)]
+pub struct ResourceUri {
+    spelling: String,
+    canonical: String,
+}
+
+impl ResourceUri {
+    /// Reads a URI (RFC 8707 2: absolute, no fragment).
+    pub fn parse(text: &str) -> Result<Self, Malformed> {
+        if text.len() > 2048 {
+            return Err(Malformed("resource is longer than 2048 characters"));
+        }
+        if !text.bytes().all(is_uri_byte) {
+            return Err(Malformed("resource has a character that no URI has; a fragment is not allowed"));
+        }
+        let (scheme, rest) = text.split_once(':').ok_or(NOT_ABSOLUTE)?;
+        let mut letters = scheme.bytes();
+        if !letters.next().is_some_and(|b| b.is_ascii_alphabetic())
+            || !letters.all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+            || rest.is_empty()
+        {
+            return Err(NOT_ABSOLUTE);
+        }
+        let scheme = scheme.to_ascii_lowercase();
+        let canonical = match rest.strip_prefix("//") {
+            Some(rest) => with_authority(&scheme, rest)?,
+            None if matches!(scheme.as_str(), "http" | "https") => return Err(NOT_ABSOLUTE),
+            None => format!("{scheme}:{}", without_slash(rest)),
+        };
+        Ok(Self { spelling: text.to_owned(), canonical })
+    }
+
+    /// The URI as it was spelled: for `aud`, the spelling of the registration.
+    pub fn as_str(&self) -> &str {
+        &self.spelling
+    }
+
+    /// The form that is compared.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+const NOT_ABSOLUTE: Malformed = Malformed("resource is not an absolute URI");
+
+fn with_authority(scheme: &str, rest: &str) -> Result<String, Malformed> {
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    if authority.contains('@') {
+        return Err(Malformed("resource has user information in it"));
+    }
+    let (host, port) = match authority.rfind(':') {
+        // The colons of an IPv6 address stand inside its brackets.
+        Some(colon) if !authority[colon..].contains(']') => {
+            (&authority[..colon], Some(&authority[colon + 1..]))
+        }
+        _ => (authority, None),
+    };
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    let plain = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
+    if !bracketed && !plain {
+        return Err(Malformed("resource has no host, or one that is not plain ASCII (write it as xn--...)"));
+    }
+    let port = match (scheme, port) {
+        (_, None | Some("")) | ("https", Some("443")) | ("http", Some("80")) => String::new(),
+        (_, Some(port))
+            if port.parse::<u16>().is_ok_and(|number| number.to_string() == port && number != 0) =>
+        {
+            format!(":{port}")
+        }
+        _ => return Err(Malformed("resource has a port that is none")),
+    };
+    Ok(format!("{scheme}://{}{port}{}", host.to_ascii_lowercase(), without_slash(path)))
+}
+
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+fn is_uri_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&b)
+}
+
+/// A server that tokens can be for, as the owner registered it.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Its URI in the owner's spelling, which goes into `aud`.
+    pub uri: ResourceUri,
+    /// What people call it.
+    pub name: String,
+    /// The scopes that it knows; empty where it makes no difference between them.
+    pub scopes: Scope,
+    /// Who may have tokens for it.
+    pub admission: Admission,
+    /// How long its access tokens live; `None` for the setting's answer.
+    pub token_lifetime: Option<Seconds>,
+    /// Where the guard sends its requests; `None` where the server checks tokens itself.
+    pub upstream: Option<String>,
+}
+
+/// Whom a resource admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Every user of this instance.
+    Everyone,
+    /// Those that the owner listed, who may be nobody.
+    Listed,
+}
+
+/// Every scope that one of these resources knows.
+pub fn scopes_of(resources: &[Resource]) -> Scope {
+    resources.iter().fold(Scope::empty(), |all, resource| all.union(&resource.scopes))
+}
+
+impl PartialEq for ResourceUri {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for ResourceUri {}
+
+impl fmt::Display for ResourceUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.spelling)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scheme_host_default_port_and_one_slash_do_not_matter() {
+        let notes = ResourceUri::parse("https://notes.example/mcp").unwrap();
+        for same in [
+            "https://notes.example/mcp",
+            "HTTPS://Notes.Example/mcp",
+            "https://notes.example:443/mcp",
+            "https://notes.example:/mcp",
+            "https://notes.example/mcp/",
+        ] {
+            assert_eq!(ResourceUri::parse(same).unwrap(), notes, "{same}");
+        }
+        assert_eq!(ResourceUri::parse("http://h").unwrap(), ResourceUri::parse("http://h:80/").unwrap());
+        assert_eq!(ResourceUri::parse("http://[::1]:80/a").unwrap().canonical(), "http://[::1]/a");
+    }
+
+    #[test]
+    fn a_res_05_everything_else_matters() {
+        let notes = ResourceUri::parse("https://notes.example/mcp").unwrap();
+        for other in [
+            "https://notes.example",
+            "https://notes.example/mcp-evil",
+            "https://notes.example/mcp//",
+            "https://notes.example/MCP",
+            "https://notes.example/%6dcp",
+            "https://notes.example/mcp/../admin",
+            "https://notes.example/mcp?x",
+            "https://notes.example:8443/mcp",
+            "https://notes.example./mcp",
+            "http://notes.example/mcp",
+            "urn:notes",
+        ] {
+            assert_ne!(ResourceUri::parse(other).unwrap(), notes, "{other}");
+        }
+    }
+
+    #[test]
+    fn c_ri_01_02_what_is_not_an_absolute_uri_without_fragment_is_refused() {
+        for wrong in [
+            "",
+            "*",
+            "mcp.example",
+            "/mcp",
+            "https:",
+            "https:/mcp",
+            "https://",
+            "https:///mcp",
+            "https://h/#x",
+            "https://h/#",
+            "https://u@h/mcp",
+            "https://h:0/",
+            "https://h:99999/",
+            "https://h:+80/",
+            "https://h:080/",
+            "https://h h/",
+            "https://häuser.example/",
+            "https://h\\mcp",
+            "https://h/\n",
+            "1https://h/",
+            "https://a/b\0",
+            "://h",
+        ] {
+            assert!(ResourceUri::parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(ResourceUri::parse(&format!("https://h/{}", "a".repeat(2048))).is_err());
+    }
+}
