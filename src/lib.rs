@@ -1,3 +1,4 @@
 //! Vestibule: an OAuth 2.1 authorization server for a homelab.
 
 pub mod clock;
+pub mod pages;
