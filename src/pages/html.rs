@@ -1,7 +1,7 @@
 //! The shell around every page, and the pieces that pages share.
 //!
 //! Owns the style sheet, the mark, and two promises that hold because pages have no other way to do it:
-//! a form carries its form token ([`form`]), and text that a stranger chose is isolated ([`name`], [`uri`]).
+//! a form carries its form token ([`form`]), and text that a stranger chose is isolated ([`name`], [`uri`], [`word`]).
 //! Never writes an inline style, a script or an event attribute; the Content-Security-Policy forbids them.
 
 use maud::{DOCTYPE, Markup, html};
@@ -88,9 +88,20 @@ pub fn name(text: &str) -> Markup {
     html! { bdi class="name" { (shown) @if cut { "…" } } }
 }
 
-/// A URI, a host or a scope: shown whole, left to right, broken anywhere rather than wider than the screen.
+/// A sentence or an address from elsewhere: isolated as [`name`] does, and never cut.
+pub fn isolated(text: &str) -> Markup {
+    html! { bdi { (text) } }
+}
+
+/// A URI on a line of its own: shown whole, left to right, broken anywhere rather than wider than the
+/// screen; a very long one scrolls in its box and begins with its host.
 pub fn uri(text: &str) -> Markup {
     html! { bdi class="uri" dir="ltr" { (text) } }
+}
+
+/// A word of a protocol inside a sentence: a host, a scheme, a scope.
+pub fn word(text: &str) -> Markup {
+    html! { bdi class="word" dir="ltr" { (text) } }
 }
 
 /// A command line to run, shown as it is to be typed.
@@ -100,7 +111,7 @@ pub fn command(line: &str) -> Markup {
 
 /// What went wrong with the last attempt, read out by screen readers at once.
 pub fn alert(message: Option<&str>) -> Markup {
-    html! { @if let Some(message) = message { p class="note alert" id="message" role="alert" { (message) } } }
+    html! { @if let Some(message) = message { p class="note alert" role="alert" { (message) } } }
 }
 
 /// A line of a form with its label.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{command, form, hidden, name, shell, uri};
+use crate::pages::html::{command, form, hidden, isolated, name, shell, uri, word};
 
 /// What the account page shows.
 ///
@@ -66,7 +66,7 @@ pub fn page(view: &View<'_>) -> Markup {
         @if let Some(notice) = view.notice { p class="note" role="status" { (notice) } }
         p class="lead" {
             "Signed in as " (name(view.user_name))
-            @if let Some(email) = view.email { ", " (name(email)) }
+            @if let Some(email) = view.email { ", " (isolated(email)) }
             @if view.role == Role::Admin { " " span class="badge" { "admin" } }
         }
         @if let Some(steps) = &view.first_steps { (first_steps(steps)) }
@@ -98,7 +98,7 @@ fn card(form_token: &str, grant: &Grant<'_>) -> Markup {
                 p { (name(resource)) " " (uri(address)) }
             }
             @if !grant.scopes.is_empty() {
-                p class="scopes" { @for scope in grant.scopes { (uri(scope)) " " } }
+                p class="scopes" { @for scope in grant.scopes { (word(scope)) " " } }
             }
             p class="muted" {
                 "Allowed " (grant.since) ". "
@@ -120,11 +120,11 @@ fn first_steps(steps: &FirstSteps<'_>) -> Markup {
             ol {
                 li {
                     "Register an MCP server by the address that apps connect to:"
-                    (command("vestibule resource add https://notes.example.org/mcp --name Notes"))
+                    (command("vestibule resource add https://notes.example/mcp --name Notes"))
                 }
                 li { "Tell that server who signs people in. Its authorization server is:" (command(steps.issuer)) }
                 li {
-                    "Let others in, each with an own password:"
+                    "Let others in, each with a password of their own:"
                     (command("vestibule user add bob"))
                 }
                 li { "Enter the server's address in your app. It will lead you back here to sign in." }

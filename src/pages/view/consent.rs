@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{authorization, form, name, shell, uri};
+use crate::pages::html::{authorization, form, isolated, name, shell, uri, word};
 
 /// What the consent page shows.
 ///
@@ -89,7 +89,7 @@ pub struct Resource<'a> {
 pub struct Scope<'a> {
     /// The scope as in the request.
     pub name: &'a str,
-    /// What it lets the client do, completing "It may ...".
+    /// What it lets the client do, as an entry of a list under "It may": "Read your notes".
     pub words: &'a str,
 }
 
@@ -98,7 +98,7 @@ pub fn page(view: &View<'_>) -> Markup {
     let decision = html! {
         (authorization(Some(view.authorization)))
         (reach(&view.resources))
-        (permissions(view.scopes))
+        (permissions(&view.resources, view.scopes))
         h2 { "Where the answer goes" }
         p { (origin(view.client_origin)) }
         p { (uri(view.redirect_target)) }
@@ -118,7 +118,7 @@ pub fn page(view: &View<'_>) -> Markup {
     };
     let content = html! {
         h1 {
-            "Allow " (name(view.client_name)) " access?"
+            "Allow “" (name(view.client_name)) "” access?"
             @if view.history == History::New { " " span class="badge" { "new" } }
         }
         (standing(view))
@@ -170,14 +170,17 @@ fn label(resource: &Resource<'_>) -> Markup {
     html! { strong { (name(resource.name)) } " " (uri(resource.uri)) }
 }
 
-fn permissions(scopes: &[Scope<'_>]) -> Markup {
+fn permissions(resources: &Resources<'_>, scopes: &[Scope<'_>]) -> Markup {
+    if scopes.is_empty() && matches!(resources, Resources::Named([])) {
+        return html! {};
+    }
     html! {
         h2 { "It may" }
         @if scopes.is_empty() {
-            p { "Do there what you may do there: the app names no limits." }
+            p { "Do there whatever you can do there. The request names nothing narrower." }
         } @else {
             ul class="ticks" {
-                @for scope in scopes { li { (name(scope.words)) " " span class="muted" { (uri(scope.name)) } } }
+                @for scope in scopes { li { (isolated(scope.words)) " " span class="muted" { (word(scope.name)) } } }
             }
         }
     }
@@ -186,10 +189,10 @@ fn permissions(scopes: &[Scope<'_>]) -> Markup {
 fn origin(origin: ClientOrigin<'_>) -> Markup {
     html! {
         @match origin {
-            ClientOrigin::Host(host) => { "To the web site " strong { (uri(host)) } },
+            ClientOrigin::Host(host) => { "To the web site " strong { (word(host)) } },
             ClientOrigin::LocalApp => { "To " strong { "an app on this computer" } },
             ClientOrigin::AppLink(scheme) => {
-                "To the app that opens " strong { (uri(scheme)) ":" } " links (an app link)"
+                "To the app that opens " strong { (word(scheme)) ":" } " links (an app link)"
             }
         }
     }
@@ -261,6 +264,21 @@ mod tests {
         ] {
             assert!(page.contains(text), "{text} is missing");
         }
+    }
+
+    #[test]
+    fn what_a_scope_allows_is_never_cut() {
+        let words = "Read ".repeat(100);
+        assert!(
+            shown(&View {
+                scopes: &[Scope {
+                    name: "s",
+                    words: &words
+                }],
+                ..VIEW
+            })
+            .contains(&words)
+        );
     }
 
     #[test]
