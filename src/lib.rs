@@ -1,6 +1,11 @@
 //! Vestibule: an OAuth 2.1 authorization server for a homelab.
 
+pub mod app;
+pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod limits;
 pub mod oauth;
+pub mod pages;
 pub mod store;

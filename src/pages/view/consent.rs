@@ -1,0 +1,349 @@
+//! Consent: who asks, for what, where the answer goes, and the two buttons.
+//!
+//! The name is the least certain thing on the page and is marked so; where the answer is sent is what counts.
+
+use maud::{Markup, html};
+
+use crate::pages::html::{authorization, form, isolated, name, shell, uri, word};
+
+/// What the consent page shows.
+///
+/// The form POSTs `decision` (`allow` or `deny`), `form_token`, `authorization` and, under
+/// [`Resources::Choose`], `resource` (the URI; absent on a denial) to `/consent`. "Switch user" POSTs
+/// `form_token` and `authorization` to `/logout`.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Ties the forms to this browser.
+    pub form_token: &'a str,
+    /// The id of the pending authorization request.
+    pub authorization: &'a str,
+    /// Who would give the access.
+    pub user_name: &'a str,
+    /// The client as it calls itself.
+    pub client_name: &'a str,
+    /// Who says that it is called so.
+    pub registration: Registration,
+    /// Where its answer goes, in kind.
+    pub client_origin: ClientOrigin<'a>,
+    /// Whether it was here before.
+    pub history: History<'a>,
+    /// The redirect URI, whole.
+    pub redirect_target: &'a str,
+    /// What it would reach.
+    pub resources: Resources<'a>,
+    /// What it might do there; empty if the request names nothing.
+    pub scopes: &'a [Scope<'a>],
+}
+
+/// How a client came to be known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// It registered itself (RFC 7591): its name is a claim.
+    Itself,
+    /// An admin added it and chose the name.
+    Admin,
+}
+
+/// Where a client lives, as far as its redirect URI proves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientOrigin<'a> {
+    /// An https host, in its ASCII form (`xn--...`), so that look-alike letters show.
+    Host(&'a str),
+    /// A loopback address: some program on the computer in front of the user.
+    LocalApp,
+    /// A private-use scheme such as `cursor`: whichever app the system has for such links.
+    AppLink(&'a str),
+}
+
+/// What this user and this server know of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History<'a> {
+    /// First seen today.
+    New,
+    /// Seen before, but not allowed this by this user.
+    Known,
+    /// This user allowed the same before, on that day.
+    Allowed(&'a str),
+}
+
+/// What the client would reach.
+#[derive(Clone, Copy, Debug)]
+pub enum Resources<'a> {
+    /// What the request names; empty if it names none and none could be derived.
+    Named(&'a [Resource<'a>]),
+    /// The request names none and several are open to this user: one is to be picked.
+    Choose(&'a [Resource<'a>]),
+}
+
+/// A registered resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource<'a> {
+    /// Its registered name.
+    pub name: &'a str,
+    /// Its registered URI.
+    pub uri: &'a str,
+}
+
+/// A scope and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope<'a> {
+    /// The scope as in the request.
+    pub name: &'a str,
+    /// What it lets the client do, as an entry of a list under "It may": "Read your notes".
+    pub words: &'a str,
+}
+
+/// The consent page.
+pub fn page(view: &View<'_>) -> Markup {
+    let decision = html! {
+        (authorization(Some(view.authorization)))
+        (reach(&view.resources))
+        (permissions(&view.resources, view.scopes))
+        h2 { "Where the answer goes" }
+        p { (origin(view.client_origin)) }
+        p { (uri(view.redirect_target)) }
+        (cautions(view))
+        // Deny comes first: it is what the Enter key presses, and nothing is granted by accident.
+        div class="actions" {
+            button type="submit" name="decision" value="deny" formnovalidate { "Deny" }
+            button class="primary" type="submit" name="decision" value="allow" { "Allow" }
+        }
+    };
+    let switch_user = html! {
+        (authorization(Some(view.authorization)))
+        p class="foot" {
+            "Signed in as " (name(view.user_name)) ". Not you? "
+            button class="link" type="submit" { "Switch user" }
+        }
+    };
+    let content = html! {
+        h1 {
+            "Allow “" (name(view.client_name)) "” access?"
+            @if view.history == History::New { " " span class="badge" { "new" } }
+        }
+        (standing(view))
+        (form("/consent", view.form_token, &decision))
+        (form("/logout", view.form_token, &switch_user))
+    };
+    shell("Allow access?", &content)
+}
+
+/// What is known of the client, below its name.
+fn standing(view: &View<'_>) -> Markup {
+    html! {
+        @match view.registration {
+            Registration::Itself => p class="lead" { strong { "Unverified: " } "the name is what the app says of itself." },
+            Registration::Admin => p class="lead" { "Added by an admin of this server." },
+        }
+        @if let History::Allowed(day) = view.history { p { "You allowed this before, on " (day) "." } }
+    }
+}
+
+fn reach(resources: &Resources<'_>) -> Markup {
+    html! {
+        @match resources {
+            Resources::Named([]) => {
+                h2 { "What it reaches" }
+                p { "No server behind this one. It only learns that you signed in." }
+            }
+            Resources::Named(named) => {
+                h2 { "What it reaches" }
+                ul class="plain" { @for resource in *named { li { (label(resource)) } } }
+            }
+            Resources::Choose(offered) => {
+                fieldset {
+                    legend { "What may it reach? Choose one." }
+                    @for (number, resource) in offered.iter().enumerate() {
+                        @let id = format!("resource-{number}");
+                        div class="choice" {
+                            input type="radio" id=(id) name="resource" value=(resource.uri) required;
+                            label for=(id) { (label(resource)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn label(resource: &Resource<'_>) -> Markup {
+    html! { strong { (name(resource.name)) } " " (uri(resource.uri)) }
+}
+
+fn permissions(resources: &Resources<'_>, scopes: &[Scope<'_>]) -> Markup {
+    if scopes.is_empty() && matches!(resources, Resources::Named([])) {
+        return html! {};
+    }
+    html! {
+        h2 { "It may" }
+        @if scopes.is_empty() {
+            p { "Do there whatever you can do there. The request names nothing narrower." }
+        } @else {
+            ul class="ticks" {
+                @for scope in scopes { li { (isolated(scope.words)) " " span class="muted" { (word(scope.name)) } } }
+            }
+        }
+    }
+}
+
+fn origin(origin: ClientOrigin<'_>) -> Markup {
+    html! {
+        @match origin {
+            ClientOrigin::Host(host) => { "To the web site " strong { (word(host)) } },
+            ClientOrigin::LocalApp => { "To " strong { "an app on this computer" } },
+            ClientOrigin::AppLink(scheme) => {
+                "To the app that opens " strong { (word(scheme)) ":" } " links (an app link)"
+            }
+        }
+    }
+}
+
+fn cautions(view: &View<'_>) -> Markup {
+    let where_to = match view.client_origin {
+        ClientOrigin::Host(_) => None,
+        ClientOrigin::LocalApp => Some("Any program on this computer could receive this access."),
+        ClientOrigin::AppLink(_) => {
+            Some("Any app on this device that claims such links could receive this access.")
+        }
+    };
+    let first_time = match view.history {
+        History::New => Some("This app was first seen here today."),
+        History::Known | History::Allowed(_) => None,
+    };
+    html! {
+        @if where_to.is_some() || first_time.is_some() {
+            div class="note caution" {
+                p {
+                    @if let Some(sentence) = first_time { (sentence) " " }
+                    @if let Some(sentence) = where_to { (sentence) " " }
+                    "Allow it only if you just started this yourself."
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VIEW: View<'_> = View {
+        form_token: "t",
+        authorization: "a1",
+        user_name: "alice",
+        client_name: "Claude",
+        registration: Registration::Itself,
+        client_origin: ClientOrigin::Host("claude.ai"),
+        history: History::Known,
+        redirect_target: "https://claude.ai/api/mcp/auth_callback",
+        resources: Resources::Named(&[Resource {
+            name: "Notes",
+            uri: "https://notes.example.org/mcp",
+        }]),
+        scopes: &[Scope {
+            name: "notes:read",
+            words: "read your notes",
+        }],
+    };
+
+    fn shown(view: &View<'_>) -> String {
+        page(view).into_string()
+    }
+
+    #[test]
+    fn the_page_names_who_what_and_where_to() {
+        let page = shown(&VIEW);
+        for text in [
+            "Claude",
+            "Notes",
+            "notes.example.org/mcp",
+            "read your notes",
+            "claude.ai/api",
+            "alice",
+            "Unverified",
+        ] {
+            assert!(page.contains(text), "{text} is missing");
+        }
+    }
+
+    #[test]
+    fn what_a_scope_allows_is_never_cut() {
+        let words = "Read ".repeat(100);
+        assert!(
+            shown(&View {
+                scopes: &[Scope {
+                    name: "s",
+                    words: &words
+                }],
+                ..VIEW
+            })
+            .contains(&words)
+        );
+    }
+
+    #[test]
+    fn the_enter_key_denies() {
+        let page = shown(&VIEW);
+        let deny = page.find(r#"value="deny""#);
+        let allow = page.find(r#"value="allow""#);
+        assert!(deny.is_some() && allow.is_some() && deny < allow);
+        assert!(
+            !page.contains("autofocus"),
+            "no button may be pressed by a key that was meant for another page"
+        );
+    }
+
+    #[test]
+    fn a_new_client_and_a_local_one_call_for_caution() {
+        assert!(!shown(&VIEW).contains("caution"));
+        assert!(
+            shown(&View {
+                history: History::New,
+                ..VIEW
+            })
+            .contains("first seen here today")
+        );
+        let local = shown(&View {
+            client_origin: ClientOrigin::LocalApp,
+            ..VIEW
+        });
+        assert!(local.contains("Any program on this computer could receive this access."));
+        let link = shown(&View {
+            client_origin: ClientOrigin::AppLink("cursor"),
+            ..VIEW
+        });
+        assert!(link.contains("claims such links"));
+    }
+
+    #[test]
+    fn only_a_client_that_registered_itself_is_unverified() {
+        assert!(
+            !shown(&View {
+                registration: Registration::Admin,
+                ..VIEW
+            })
+            .contains("Unverified")
+        );
+    }
+
+    #[test]
+    fn nothing_is_chosen_beforehand_and_a_denial_needs_no_choice() {
+        let offered = [
+            Resource {
+                name: "A",
+                uri: "https://a",
+            },
+            Resource {
+                name: "B",
+                uri: "https://b",
+            },
+        ];
+        let page = shown(&View {
+            resources: Resources::Choose(&offered),
+            ..VIEW
+        });
+        assert_eq!(page.matches(r#"type="radio""#).count(), 2);
+        assert!(!page.contains("checked"));
+        assert!(page.contains(r#"value="deny" formnovalidate"#));
+    }
+}

@@ -1,0 +1,91 @@
+//! Something went wrong, told to a person: what happened, why, and what to do next.
+
+use maud::{Markup, html};
+
+use crate::pages::html::{command, shell, uri};
+
+/// What the problem page shows.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The HTTP status of the answer, shown small.
+    pub status: u16,
+    /// The problem in a few words. Ours, never a stranger's text.
+    pub title: &'a str,
+    /// What happened, a sentence.
+    pub what: &'a str,
+    /// The value in question (a URI, a client id), shown isolated on its own line.
+    pub subject: Option<&'a str>,
+    /// Why, a sentence.
+    pub why: &'a str,
+    /// What to do next, a sentence.
+    pub next: &'a str,
+    /// A command line that mends it.
+    pub command: Option<&'a str>,
+    /// Where to go on.
+    pub back: Option<Back<'a>>,
+}
+
+/// A link to one of our own pages. The path is fixed in the source, so that no request can choose where it
+/// leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Back<'a> {
+    /// The page.
+    pub path: &'static str,
+    /// The id of the authorization request to go on with; base64url, as we made it.
+    pub authorization: Option<&'a str>,
+    /// What the link says.
+    pub words: &'static str,
+}
+
+/// The problem page.
+pub fn page(view: &View<'_>) -> Markup {
+    let content = html! {
+        p class="status" { "Error " (view.status) }
+        h1 { (view.title) }
+        p class="lead" { (view.what) }
+        @if let Some(subject) = view.subject { p { (uri(subject)) } }
+        h2 { "Why" }
+        p { (view.why) }
+        h2 { "What to do" }
+        p { (view.next) }
+        @if let Some(line) = view.command { (command(line)) }
+        @if let Some(back) = view.back {
+            p class="actions" {
+                @match back.authorization {
+                    Some(id) => a class="button" href={ (back.path) "?authorization=" (id) } { (back.words) },
+                    None => a class="button" href=(back.path) { (back.words) },
+                }
+            }
+        }
+    };
+    shell(view.title, &content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_stays_on_our_pages() {
+        let back = Back {
+            path: "/login",
+            authorization: Some("\"//evil"),
+            words: "Try again",
+        };
+        let view = View {
+            status: 400,
+            title: "Expired",
+            what: "",
+            subject: None,
+            why: "",
+            next: "",
+            command: None,
+            back: Some(back),
+        };
+        let page = page(&view).into_string();
+        assert!(
+            page.contains(r#"href="/login?authorization=&quot;//evil""#),
+            "{page}"
+        );
+    }
+}
