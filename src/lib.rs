@@ -1,6 +1,5 @@
 //! Vestibule: an OAuth 2.1 authorization server for a homelab.
 
-pub mod app;
 pub mod audit;
 pub mod clock;
 pub mod config;

@@ -190,10 +190,7 @@ mod tests {
         assert_eq!(markup, "<bdi class=\"name\">&lt;script&gt;\u{202E}</bdi>");
 
         let long = name(&"é".repeat(NAME_SHOWN + 1)).into_string();
-        assert_eq!(
-            long,
-            format!("<bdi class=\"name\">{}…</bdi>", "é".repeat(NAME_SHOWN))
-        );
+        assert_eq!(long, format!("<bdi class=\"name\">{}…</bdi>", "é".repeat(NAME_SHOWN)));
         let fits = name(&"é".repeat(NAME_SHOWN)).into_string();
         assert!(!fits.contains('…'), "a name that fits is not marked as cut");
     }

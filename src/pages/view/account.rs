@@ -159,11 +159,7 @@ mod tests {
     #[test]
     fn each_grant_is_taken_back_by_its_own_form() {
         let grants = [GRANT, Grant { id: "g2", ..GRANT }];
-        let page = page(&View {
-            grants: &grants,
-            ..VIEW
-        })
-        .into_string();
+        let page = page(&View { grants: &grants, ..VIEW }).into_string();
         assert_eq!(page.matches(r#"action="/account""#).count(), 2);
         for id in ["g1", "g2"] {
             assert_eq!(page.matches(&format!(r#"name="grant" value="{id}""#)).count(), 1);
@@ -173,14 +169,8 @@ mod tests {
     #[test]
     fn the_first_steps_are_shown_only_when_asked_for() {
         assert!(!page(&VIEW).into_string().contains("vestibule resource add"));
-        let steps = FirstSteps {
-            issuer: "https://auth.example.org",
-        };
-        let page = page(&View {
-            first_steps: Some(steps),
-            ..VIEW
-        })
-        .into_string();
+        let steps = FirstSteps { issuer: "https://auth.example.org" };
+        let page = page(&View { first_steps: Some(steps), ..VIEW }).into_string();
         assert!(page.contains("vestibule resource add") && page.contains("https://auth.example.org"));
     }
 }

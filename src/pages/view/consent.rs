@@ -236,14 +236,8 @@ mod tests {
         client_origin: ClientOrigin::Host("claude.ai"),
         history: History::Known,
         redirect_target: "https://claude.ai/api/mcp/auth_callback",
-        resources: Resources::Named(&[Resource {
-            name: "Notes",
-            uri: "https://notes.example.org/mcp",
-        }]),
-        scopes: &[Scope {
-            name: "notes:read",
-            words: "read your notes",
-        }],
+        resources: Resources::Named(&[Resource { name: "Notes", uri: "https://notes.example.org/mcp" }]),
+        scopes: &[Scope { name: "notes:read", words: "read your notes" }],
     };
 
     fn shown(view: &View<'_>) -> String {
@@ -269,16 +263,7 @@ mod tests {
     #[test]
     fn what_a_scope_allows_is_never_cut() {
         let words = "Read ".repeat(100);
-        assert!(
-            shown(&View {
-                scopes: &[Scope {
-                    name: "s",
-                    words: &words
-                }],
-                ..VIEW
-            })
-            .contains(&words)
-        );
+        assert!(shown(&View { scopes: &[Scope { name: "s", words: &words }], ..VIEW }).contains(&words));
     }
 
     #[test]
@@ -296,52 +281,22 @@ mod tests {
     #[test]
     fn a_new_client_and_a_local_one_call_for_caution() {
         assert!(!shown(&VIEW).contains("caution"));
-        assert!(
-            shown(&View {
-                history: History::New,
-                ..VIEW
-            })
-            .contains("first seen here today")
-        );
-        let local = shown(&View {
-            client_origin: ClientOrigin::LocalApp,
-            ..VIEW
-        });
+        assert!(shown(&View { history: History::New, ..VIEW }).contains("first seen here today"));
+        let local = shown(&View { client_origin: ClientOrigin::LocalApp, ..VIEW });
         assert!(local.contains("Any program on this computer could receive this access."));
-        let link = shown(&View {
-            client_origin: ClientOrigin::AppLink("cursor"),
-            ..VIEW
-        });
+        let link = shown(&View { client_origin: ClientOrigin::AppLink("cursor"), ..VIEW });
         assert!(link.contains("claims such links"));
     }
 
     #[test]
     fn only_a_client_that_registered_itself_is_unverified() {
-        assert!(
-            !shown(&View {
-                registration: Registration::Admin,
-                ..VIEW
-            })
-            .contains("Unverified")
-        );
+        assert!(!shown(&View { registration: Registration::Admin, ..VIEW }).contains("Unverified"));
     }
 
     #[test]
     fn nothing_is_chosen_beforehand_and_a_denial_needs_no_choice() {
-        let offered = [
-            Resource {
-                name: "A",
-                uri: "https://a",
-            },
-            Resource {
-                name: "B",
-                uri: "https://b",
-            },
-        ];
-        let page = shown(&View {
-            resources: Resources::Choose(&offered),
-            ..VIEW
-        });
+        let offered = [Resource { name: "A", uri: "https://a" }, Resource { name: "B", uri: "https://b" }];
+        let page = shown(&View { resources: Resources::Choose(&offered), ..VIEW });
         assert_eq!(page.matches(r#"type="radio""#).count(), 2);
         assert!(!page.contains("checked"));
         assert!(page.contains(r#"value="deny" formnovalidate"#));

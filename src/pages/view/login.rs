@@ -94,10 +94,7 @@ mod tests {
     /// The names of the inputs in which the cursor starts.
     fn cursors(view: &View<'_>) -> Vec<String> {
         let page = page(view).into_string();
-        let inputs = page
-            .split("<input")
-            .skip(1)
-            .filter_map(|rest| rest.split('>').next());
+        let inputs = page.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
         inputs
             .filter(|input| input.contains(" autofocus"))
             .filter_map(|input| Some(input.split("id=\"").nth(1)?.split('"').next()?.to_owned()))
@@ -107,23 +104,13 @@ mod tests {
     #[test]
     fn the_cursor_starts_where_something_is_missing() {
         assert_eq!(cursors(&FIRST), ["username"]);
-        assert_eq!(
-            cursors(&View {
-                name: "alice",
-                ..FIRST
-            }),
-            ["password"]
-        );
+        assert_eq!(cursors(&View { name: "alice", ..FIRST }), ["password"]);
     }
 
     #[test]
     fn the_waiting_request_is_carried_only_where_there_is_one() {
         assert!(!page(&FIRST).into_string().contains("name=\"authorization\""));
-        let waiting = page(&View {
-            authorization: Some("a1"),
-            ..FIRST
-        })
-        .into_string();
+        let waiting = page(&View { authorization: Some("a1"), ..FIRST }).into_string();
         assert!(waiting.contains(r#"<input type="hidden" name="authorization" value="a1">"#));
     }
 }

@@ -23,11 +23,7 @@ pub enum View<'a> {
 /// The sign-out page.
 pub fn page(view: &View<'_>) -> Markup {
     let content = match *view {
-        View::Confirm {
-            form_token,
-            user_name,
-            authorization: id,
-        } => {
+        View::Confirm { form_token, user_name, authorization: id } => {
             let fields = html! {
                 (authorization(id))
                 div class="actions" {
@@ -58,16 +54,8 @@ mod tests {
 
     #[test]
     fn only_the_question_has_a_form() {
-        let ask = View::Confirm {
-            form_token: "t",
-            user_name: "alice",
-            authorization: None,
-        };
-        assert!(
-            page(&ask)
-                .into_string()
-                .contains(r#"<form method="post" action="/logout">"#)
-        );
+        let ask = View::Confirm { form_token: "t", user_name: "alice", authorization: None };
+        assert!(page(&ask).into_string().contains(r#"<form method="post" action="/logout">"#));
         assert!(!page(&View::Done).into_string().contains("<form"));
     }
 }

@@ -67,11 +67,7 @@ mod tests {
 
     #[test]
     fn the_way_back_stays_on_our_pages() {
-        let back = Back {
-            path: "/login",
-            authorization: Some("\"//evil"),
-            words: "Try again",
-        };
+        let back = Back { path: "/login", authorization: Some("\"//evil"), words: "Try again" };
         let view = View {
             status: 400,
             title: "Expired",
@@ -83,9 +79,6 @@ mod tests {
             back: Some(back),
         };
         let page = page(&view).into_string();
-        assert!(
-            page.contains(r#"href="/login?authorization=&quot;//evil""#),
-            "{page}"
-        );
+        assert!(page.contains(r#"href="/login?authorization=&quot;//evil""#), "{page}");
     }
 }

@@ -73,13 +73,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_kept_and_only_the_e_mail_may_be_missing() {
-        let view = View {
-            token: "one-time",
-            form_token: "t",
-            name: "alice",
-            email: "a@b.c",
-            message: None,
-        };
+        let view = View { token: "one-time", form_token: "t", name: "alice", email: "a@b.c", message: None };
         let page = page(&view).into_string();
         assert!(page.contains(r#"value="alice""#) && page.contains(r#"value="a@b.c""#));
         assert!(page.contains(r#"<input type="hidden" name="token" value="one-time">"#));

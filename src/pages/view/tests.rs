@@ -12,26 +12,8 @@ const HOSTILE: &str = "\"' onfocus=alert(1) style=x><script>alert(1)</script>\u{
 
 /// Every page with `text` wherever a view takes text.
 fn pages(text: &str) -> Vec<(&'static str, String)> {
-    let resources = [
-        Resource {
-            name: text,
-            uri: text,
-        },
-        Resource {
-            name: text,
-            uri: text,
-        },
-    ];
-    let scopes = [
-        Scope {
-            name: text,
-            words: text,
-        },
-        Scope {
-            name: text,
-            words: text,
-        },
-    ];
+    let resources = [Resource { name: text, uri: text }, Resource { name: text, uri: text }];
+    let scopes = [Scope { name: text, words: text }, Scope { name: text, words: text }];
     let asked = consent::View {
         form_token: text,
         authorization: text,
@@ -66,23 +48,9 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         client_name: Some(text),
         resource_name: Some(text),
     };
-    let confirm = logout::View::Confirm {
-        form_token: text,
-        user_name: text,
-        authorization: Some(text),
-    };
-    let first = setup::View {
-        token: text,
-        form_token: text,
-        name: text,
-        email: text,
-        message: Some(text),
-    };
-    let back = problem::Back {
-        path: "/login",
-        authorization: Some(text),
-        words: "Start again",
-    };
+    let confirm = logout::View::Confirm { form_token: text, user_name: text, authorization: Some(text) };
+    let first = setup::View { token: text, form_token: text, name: text, email: text, message: Some(text) };
+    let back = problem::Back { path: "/login", authorization: Some(text), words: "Start again" };
     let trouble = problem::View {
         status: 400,
         title: text,
@@ -117,12 +85,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("login", login::page(&sign_in).into_string()),
         (
             "login-plain",
-            login::page(&login::View {
-                client_name: None,
-                message: None,
-                ..sign_in
-            })
-            .into_string(),
+            login::page(&login::View { client_name: None, message: None, ..sign_in }).into_string(),
         ),
         ("logout", logout::page(&confirm).into_string()),
         ("logout-done", logout::page(&logout::View::Done).into_string()),
@@ -131,12 +94,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("account", account::page(&mine).into_string()),
         (
             "account-empty",
-            account::page(&account::View {
-                grants: &[],
-                first_steps: None,
-                ..mine
-            })
-            .into_string(),
+            account::page(&account::View { grants: &[], first_steps: None, ..mine }).into_string(),
         ),
     ]
 }
@@ -149,19 +107,13 @@ struct Tag {
 
 impl Tag {
     fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// The tags of a page as a browser would see them. End tags appear with their slash.
 fn tags(page: &str) -> Vec<Tag> {
-    page.split('<')
-        .skip(1)
-        .map(|rest| parse(rest.split_once('>').map_or(rest, |(tag, _)| tag)))
-        .collect()
+    page.split('<').skip(1).map(|rest| parse(rest.split_once('>').map_or(rest, |(tag, _)| tag))).collect()
 }
 
 fn parse(tag: &str) -> Tag {
@@ -178,10 +130,7 @@ fn parse(tag: &str) -> Tag {
         attributes.push((name.to_ascii_lowercase(), value.to_owned()));
         rest = after;
     }
-    Tag {
-        element: element.to_ascii_lowercase(),
-        attributes,
-    }
+    Tag { element: element.to_ascii_lowercase(), attributes }
 }
 
 #[test]
@@ -193,11 +142,7 @@ fn no_page_carries_a_style_a_script_or_an_event_attribute() {
                 "{page}"
             );
             for (name, value) in &tag.attributes {
-                assert!(
-                    name != "style" && !name.starts_with("on"),
-                    "{page}: {} has {name}",
-                    tag.element
-                );
+                assert!(name != "style" && !name.starts_with("on"), "{page}: {} has {name}", tag.element);
                 let elsewhere = ["src", "href", "action", "formaction"].contains(&name.as_str());
                 let ours =
                     value.starts_with('/') && !value.starts_with("//") || value.starts_with("data:image/");
@@ -244,11 +189,7 @@ fn every_form_posts_and_carries_its_token() {
         for form in &forms {
             let inside = form.split("</form>").next().unwrap_or_default();
             assert!(inside.starts_with(" method=\"post\" action=\"/"), "{page}");
-            assert_eq!(
-                inside.matches(r#"name="form_token" value="text""#).count(),
-                1,
-                "{page}"
-            );
+            assert_eq!(inside.matches(r#"name="form_token" value="text""#).count(), 1, "{page}");
         }
         let expected = match page {
             "logout-done" | "problem" => 0,
@@ -264,16 +205,9 @@ fn every_input_has_a_label_and_no_id_is_given_twice() {
     for (page, text) in pages("text") {
         let tags = tags(&text);
         let ids: Vec<_> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
-        assert_eq!(
-            ids.len(),
-            ids.iter().collect::<HashSet<_>>().len(),
-            "{page}: {ids:?}"
-        );
-        let labelled: HashSet<_> = tags
-            .iter()
-            .filter(|tag| tag.element == "label")
-            .filter_map(|tag| tag.attribute("for"))
-            .collect();
+        assert_eq!(ids.len(), ids.iter().collect::<HashSet<_>>().len(), "{page}: {ids:?}");
+        let labelled: HashSet<_> =
+            tags.iter().filter(|tag| tag.element == "label").filter_map(|tag| tag.attribute("for")).collect();
         for input in tags.iter().filter(|tag| tag.element == "input") {
             let seen = input.attribute("type") != Some("hidden");
             let has_label = input.attribute("id").is_some_and(|id| labelled.contains(id));
@@ -281,10 +215,7 @@ fn every_input_has_a_label_and_no_id_is_given_twice() {
         }
         for tag in &tags {
             for key in ["aria-describedby", "aria-labelledby"] {
-                assert!(
-                    tag.attribute(key).is_none_or(|id| ids.contains(&id)),
-                    "{page}: {key}"
-                );
+                assert!(tag.attribute(key).is_none_or(|id| ids.contains(&id)), "{page}: {key}");
             }
         }
     }
@@ -302,11 +233,7 @@ fn every_page_has_a_language_a_title_one_heading_and_stays_out_of_search() {
         ] {
             assert_eq!(text.matches(needed).count(), 1, "{page}: {needed}");
         }
-        assert_eq!(
-            tags(&text).iter().filter(|tag| tag.element == "h1").count(),
-            1,
-            "{page}"
-        );
+        assert_eq!(tags(&text).iter().filter(|tag| tag.element == "h1").count(), 1, "{page}");
     }
 }
 
