@@ -118,8 +118,14 @@ impl HeadWatch {
 
     /// A line, or as much of it as has arrived.
     fn piece(&mut self, piece: &[u8]) -> Result<(), Refusal> {
-        if self.head.bytes + self.unfinished.len() + piece.len() > self.limits.head {
-            return Err(Refusal::HeadTooLarge);
+        let line_bytes = self.unfinished.len() + piece.len();
+        if self.head.bytes + line_bytes > self.limits.head {
+            let is_target = !self.head.has_request_line && line_bytes > self.limits.target;
+            return Err(if is_target {
+                Refusal::TargetTooLong
+            } else {
+                Refusal::HeadTooLarge
+            });
         }
         if piece.last() != Some(&b'\n') {
             self.unfinished.extend_from_slice(piece);
@@ -310,6 +316,7 @@ mod tests {
         let target = |length: usize| format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(length - 1));
         assert_eq!(seen(target(64).as_bytes()), (1, Ok(())));
         assert_eq!(seen(target(65).as_bytes()), (0, Err(Refusal::TargetTooLong)));
+        assert_eq!(seen(target(5000).as_bytes()), (0, Err(Refusal::TargetTooLong)));
         let head = |length: usize| format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(length - 23));
         assert_eq!(seen(head(512).as_bytes()), (1, Ok(())));
         assert_eq!(seen(head(513).as_bytes()), (0, Err(Refusal::HeadTooLarge)));

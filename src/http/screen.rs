@@ -76,7 +76,8 @@ pub(crate) fn screen<B>(request: &Request<B>, max_fields: usize) -> Result<(), R
         _ => return Err(Refusal::MethodUnknown),
     }
     let path = request.uri().path();
-    if !path.starts_with('/') && !(path == "*" && request.method() == Method::OPTIONS) {
+    let is_about_server = path == "*" && request.method() == Method::OPTIONS;
+    if !path.starts_with('/') && !is_about_server {
         return Err(Refusal::Target);
     }
     if request.headers().len() > max_fields {

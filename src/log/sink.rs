@@ -202,3 +202,101 @@ fn wait_for_work(shared: &Shared) -> MutexGuard<'_, State> {
     }
     state
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A sink that hands every write to the test, and takes its outcome from it.
+    struct Told {
+        written: mpsc::Sender<Vec<u8>>,
+        outcomes: mpsc::Receiver<io::Result<()>>,
+    }
+
+    impl Write for Told {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.written.send(bytes.to_vec());
+            match self.outcomes.recv() {
+                Ok(outcome) => outcome.map(|()| bytes.len()),
+                Err(_) => Ok(bytes.len()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn told() -> (LogWriter, mpsc::Receiver<Vec<u8>>, mpsc::Sender<io::Result<()>>) {
+        let (written, writes) = mpsc::channel();
+        let (outcome, outcomes) = mpsc::channel();
+        (LogWriter::start(Told { written, outcomes }), writes, outcome)
+    }
+
+    fn log(writer: &LogWriter, line: &str) {
+        let mut lines = LineWriter {
+            shared: &writer.shared,
+            is_urgent: false,
+        };
+        lines.write_all(line.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn lines_arrive_in_order_and_the_last_ones_at_the_end() {
+        let (writer, writes, outcome) = told();
+        drop(outcome);
+        for number in 0..10_000 {
+            log(&writer, &format!("{number}\n"));
+        }
+        drop(writer);
+        let text = String::from_utf8(writes.iter().flatten().collect()).unwrap();
+        assert!(
+            text.lines()
+                .map(|line| line.parse::<usize>().unwrap())
+                .eq(0..10_000)
+        );
+    }
+
+    #[test]
+    fn a_quiet_log_writes_its_line_without_waiting_for_another() {
+        let (writer, writes, outcome) = told();
+        log(&writer, "alone\n");
+        assert_eq!(writes.recv().unwrap(), b"alone\n");
+        outcome.send(Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_log_05_a_stuck_sink_stops_nobody_and_what_is_lost_is_counted() {
+        let (writer, writes, outcome) = told();
+        log(&writer, "first\n");
+        assert_eq!(writes.recv().unwrap(), b"first\n");
+        // The sink is stuck in its first write from here on.
+        let line = "x".repeat(1023) + "\n";
+        for _ in 0..1024 {
+            log(&writer, &line);
+        }
+        assert_eq!(writer.lost(), 0);
+        log(&writer, &line);
+        log(&writer, &line);
+        assert_eq!(writer.lost(), 2);
+        drop(outcome);
+        drop(writer);
+        let text = String::from_utf8(writes.iter().flatten().collect()).unwrap();
+        assert!(text.starts_with("\n2 log lines were lost"), "{}", &text[..80]);
+        assert_eq!(text.matches('x').count(), 1023 * 1024);
+    }
+
+    #[test]
+    fn a_log_05_a_closed_pipe_costs_lines_and_nothing_else() {
+        let (writer, writes, outcome) = told();
+        outcome.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
+        log(&writer, "gone\ngone\n");
+        assert_eq!(writes.recv().unwrap(), b"gone\ngone\n");
+        drop(outcome);
+        drop(writer);
+        let text = String::from_utf8(writes.iter().flatten().collect()).unwrap();
+        assert!(text.contains("2 log lines were lost"), "{text:?}");
+    }
+}
