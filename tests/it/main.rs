@@ -1,1 +1,2 @@
 //! The tests.
+mod http_server;

@@ -1,0 +1,33 @@
+//! The little of HTTP that is used here: one request type, one response type, forms, cookies, addresses.
+//!
+//! Owns every rule about bytes on the wire that does not depend on what a request is *for*. It never knows
+//! a path, an OAuth word or the application. hyper is named here and in `server.rs`, and nowhere else.
+//!
+//! ```text
+//! socket      bytes in and out, with a deadline for every kind of silence
+//! head_watch  sees each request head as it was sent, before hyper tidies it up
+//! screen      refuses the heads that hyper would let through
+//! link        what the socket, the requests and the server know together about one connection
+//! request     what a handler reads        response   what a handler answers
+//! ```
+
+mod client_ip;
+mod content_type;
+mod cookie;
+mod form;
+mod head_watch;
+mod link;
+mod request;
+mod response;
+mod screen;
+mod socket;
+
+pub use client_ip::{NotANetwork, TrustedProxies};
+pub use form::{Form, Malformed};
+pub use hyper::{HeaderMap, Method, StatusCode as Status};
+pub use request::{BodyRefusal, Request};
+pub use response::Response;
+
+pub(crate) use link::Link;
+pub(crate) use screen::{Refusal, screen};
+pub(crate) use socket::{Deadlines, Socket};
