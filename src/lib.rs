@@ -1,5 +1,6 @@
 //! Vestibule: an OAuth 2.1 authorization server for a homelab.
 
+pub mod app;
 pub mod audit;
 pub mod clock;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod oauth;
-pub mod pages;
+
 pub mod server;
 pub mod store;
+pub mod view;

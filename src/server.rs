@@ -110,27 +110,15 @@ pub async fn serve<H, F>(
             next = next_connection(&listener, &slots) => next,
         };
         let link = Arc::new(Link::new(peer, Arc::clone(&proxies), limits.body_time));
-        let conversation = converse(
-            stream,
-            link,
-            Arc::clone(&limits),
-            handler.clone(),
-            graceful.watcher(),
-        );
+        let conversation = converse(stream, link, Arc::clone(&limits), handler.clone(), graceful.watcher());
         connections.spawn(async move {
             conversation.await;
             drop(slot);
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = connections.len() as u64,
-            "still busy after the drain time: cut off"
-        );
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len() as u64, "still busy after the drain time: cut off");
     }
     connections.shutdown().await;
 }
@@ -165,10 +153,7 @@ async fn next_connection(
 
 fn is_about_one_connection(fault: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        fault.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
+    matches!(fault.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 /// Speaks HTTP/1.1 on a connection until one of both sides ends it.
@@ -229,16 +214,10 @@ where
     let mut response = match verdict {
         Ok(handler) => {
             let handled = survive(async move { handler(request).await });
-            tokio::time::timeout(request_time, handled)
-                .await
-                .unwrap_or_else(|_| {
-                    error(
-                        Status::SERVICE_UNAVAILABLE,
-                        "temporarily_unavailable",
-                        "This took too long.",
-                    )
+            tokio::time::timeout(request_time, handled).await.unwrap_or_else(|_| {
+                error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
                     .because("the request's time was up")
-                })
+            })
         }
         Err(refusal) => turn_away(refusal),
     };
@@ -247,9 +226,7 @@ where
     line.reason = response.take_reason();
     let mut response = response.into_hyper();
     if is_refused || is_body_unread || is_chunked {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
@@ -271,14 +248,7 @@ fn error(status: Status, word: &'static str, description: &'static str) -> Respo
         error: &'static str,
         error_description: &'static str,
     }
-    Response::json(
-        status,
-        &Body {
-            error: word,
-            error_description: description,
-        },
-    )
-    .no_store()
+    Response::json(status, &Body { error: word, error_description: description }).no_store()
 }
 
 /// The handler's answer, or 500 if it panics: one broken request must not take the others with it.
@@ -286,12 +256,10 @@ async fn survive(handled: impl Future<Output = Response>) -> Response {
     let mut handled = pin!(handled);
     // What a panic may have left half-done is this request's own; everything shared is behind locks that
     // notice, or in the store.
-    let outcome = poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => std::task::Poll::Ready(Err(panic)),
-        },
-    );
+    let outcome = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => std::task::Poll::Ready(Err(panic)),
+    });
     match outcome.await {
         Ok(response) => response,
         Err(_) => {

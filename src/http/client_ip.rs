@@ -20,11 +20,7 @@ pub struct NotANetwork(pub String);
 
 impl std::fmt::Display for NotANetwork {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "{:?} is not a network; write 192.0.2.7, 10.0.0.0/8 or fd00::/8",
-            self.0
-        )
+        write!(out, "{:?} is not a network; write 192.0.2.7, 10.0.0.0/8 or fd00::/8", self.0)
     }
 }
 
@@ -37,11 +33,7 @@ impl TrustedProxies {
     /// The first text that is no network.
     pub fn parse<'a>(networks: impl IntoIterator<Item = &'a str>) -> Result<Self, NotANetwork> {
         let parse = |text: &str| Network::parse(text).ok_or_else(|| NotANetwork(text.to_owned()));
-        networks
-            .into_iter()
-            .map(parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        networks.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether this address belongs to a trusted proxy.
@@ -109,14 +101,8 @@ impl Network {
 
 /// An address as proxies write it: bare, bracketed, or with a port.
 fn parse_hop(text: &str) -> Option<IpAddr> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .unwrap_or(text);
-    let ip = bare
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|hop| hop.ip()))
-        .ok()?;
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let ip = bare.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|hop| hop.ip())).ok()?;
     Some(ip.to_canonical())
 }
 
@@ -136,81 +122,39 @@ mod tests {
     #[test]
     fn a_log_04_a_stranger_cannot_choose_its_address() {
         assert_eq!(client(&[], "192.0.2.9", &["198.51.100.1"]), "192.0.2.9");
-        assert_eq!(
-            client(&["10.0.0.0/8"], "192.0.2.9", &["198.51.100.1"]),
-            "192.0.2.9"
-        );
+        assert_eq!(client(&["10.0.0.0/8"], "192.0.2.9", &["198.51.100.1"]), "192.0.2.9");
     }
 
     #[test]
     fn the_right_most_untrusted_hop_is_the_client() {
         let trusted = &["10.0.0.0/8", "fd00::/8"];
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["1.2.3.4, 198.51.100.1"]),
-            "198.51.100.1"
-        );
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.9.9.9"]),
-            "198.51.100.1"
-        );
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["1.2.3.4", "198.51.100.1", "fd00::7"]),
-            "198.51.100.1"
-        );
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["198.51.100.1:4711"]),
-            "198.51.100.1"
-        );
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["[2001:db8::1]:4711"]),
-            "2001:db8::1"
-        );
-        assert_eq!(
-            client(trusted, "10.0.0.1", &["::ffff:198.51.100.1"]),
-            "198.51.100.1"
-        );
+        assert_eq!(client(trusted, "10.0.0.1", &["1.2.3.4, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(client(trusted, "10.0.0.1", &["1.2.3.4, 198.51.100.1, 10.9.9.9"]), "198.51.100.1");
+        assert_eq!(client(trusted, "10.0.0.1", &["1.2.3.4", "198.51.100.1", "fd00::7"]), "198.51.100.1");
+        assert_eq!(client(trusted, "10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(client(trusted, "10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(client(trusted, "10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
     }
 
     #[test]
     fn a_list_of_trusted_hops_only_begins_with_the_client() {
-        assert_eq!(
-            client(&["10.0.0.0/8"], "10.0.0.1", &["10.0.0.5, 10.0.0.2"]),
-            "10.0.0.5"
-        );
+        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &["10.0.0.5, 10.0.0.2"]), "10.0.0.5");
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &[]), "10.0.0.1");
     }
 
     #[test]
     fn an_unreadable_hop_leaves_the_peer() {
-        for value in [
-            "",
-            "unknown",
-            "1.2.3.4, ",
-            "1.2.3.4, x",
-            "1.2.3.4,,10.0.0.2",
-            "1.2.3.4\t5",
-            "[1.2.3.4",
-        ] {
-            assert_eq!(
-                client(&["10.0.0.0/8"], "10.0.0.1", &[value]),
-                "10.0.0.1",
-                "{value:?}"
-            );
+        for value in ["", "unknown", "1.2.3.4, ", "1.2.3.4, x", "1.2.3.4,,10.0.0.2", "1.2.3.4\t5", "[1.2.3.4"]
+        {
+            assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &[value]), "10.0.0.1", "{value:?}");
         }
     }
 
     #[test]
     fn networks_are_read_strictly() {
-        for text in [
-            "",
-            "10.0.0.0/33",
-            "::/129",
-            "10.0.0/8",
-            "10.0.0.0/",
-            "10.0.0.0/x",
-            "home",
-            "10.0.0.0/-1",
-        ] {
+        for text in
+            ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/x", "home", "10.0.0.0/-1"]
+        {
             assert_eq!(TrustedProxies::parse([text]), Err(NotANetwork(text.to_owned())));
         }
         let all = TrustedProxies::parse(["0.0.0.0/0"]).unwrap();

@@ -72,10 +72,7 @@ impl Form {
 
     /// The decoded values of every pair called `name`.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |pair| pair.name == name)
-            .map(|pair| pair.value.as_str())
+        self.0.iter().filter(move |pair| pair.name == name).map(|pair| pair.value.as_str())
     }
 
     /// The values of every pair called `name` as they arrived. Whatever a URI cannot hold is
@@ -83,6 +80,13 @@ impl Form {
     pub fn raw<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let raw = |pair: &'a Pair| pair.raw.as_deref().unwrap_or(&pair.value);
         self.0.iter().filter(move |pair| pair.name == name).map(raw)
+    }
+
+    /// Every pair as name, decoded value, and the value as [`Form::raw`] gives it.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.0
+            .iter()
+            .map(|pair| (pair.name.as_str(), pair.value.as_str(), pair.raw.as_deref().unwrap_or(&pair.value)))
     }
 
     /// Every name, as often as it came.
@@ -97,9 +101,7 @@ impl Pair {
         let name = decode(halves.next().unwrap_or_default())?;
         let encoded = halves.next().unwrap_or_default();
         let value = decode(encoded)?;
-        let is_same = !encoded
-            .iter()
-            .any(|byte| matches!(byte, b'%' | b'+') || !may_stand_in_uri(*byte));
+        let is_same = !encoded.iter().any(|byte| matches!(byte, b'%' | b'+') || !may_stand_in_uri(*byte));
         let raw = if is_same { None } else { Some(for_uri(encoded)) };
         Ok(Self { name, value, raw })
     }
@@ -181,26 +183,14 @@ mod tests {
         assert_eq!(parsed(""), []);
         assert_eq!(parsed("&&"), []);
         assert_eq!(parsed("a"), [row("a", "", "")]);
-        assert_eq!(
-            parsed("a=&=b&c=d=e"),
-            [row("a", "", ""), row("", "b", "b"), row("c", "d=e", "d=e")]
-        );
+        assert_eq!(parsed("a=&=b&c=d=e"), [row("a", "", ""), row("", "b", "b"), row("c", "d=e", "d=e")]);
     }
 
     #[test]
     fn values_are_decoded_and_the_raw_form_is_kept() {
-        assert_eq!(
-            parsed("s%74=a+b%20c%2B%c3%A9"),
-            [row("st", "a b c+é", "a+b%20c%2B%c3%A9")]
-        );
-        assert_eq!(
-            parsed("s=é \"<\n#"),
-            [row("s", "é \"<\n#", "%C3%A9%20%22%3C%0A%23")]
-        );
-        assert_eq!(
-            parsed("s=~!$'()*,;:@/?[]"),
-            [row("s", "~!$'()*,;:@/?[]", "~!$'()*,;:@/?[]")]
-        );
+        assert_eq!(parsed("s%74=a+b%20c%2B%c3%A9"), [row("st", "a b c+é", "a+b%20c%2B%c3%A9")]);
+        assert_eq!(parsed("s=é \"<\n#"), [row("s", "é \"<\n#", "%C3%A9%20%22%3C%0A%23")]);
+        assert_eq!(parsed("s=~!$'()*,;:@/?[]"), [row("s", "~!$'()*,;:@/?[]", "~!$'()*,;:@/?[]")]);
     }
 
     #[test]
@@ -220,27 +210,13 @@ mod tests {
             (b"a=%00", Malformed::Nul),
             (b"a\0=1", Malformed::Nul),
         ] {
-            assert_eq!(
-                Form::parse(text),
-                Err(malformed),
-                "{:?}",
-                String::from_utf8_lossy(text)
-            );
+            assert_eq!(Form::parse(text), Err(malformed), "{:?}", String::from_utf8_lossy(text));
         }
     }
 
     #[test]
     fn a_hundred_pairs_are_enough() {
-        assert_eq!(
-            Form::parse("a=1&".repeat(100).as_bytes())
-                .unwrap()
-                .names()
-                .count(),
-            100
-        );
-        assert_eq!(
-            Form::parse("a=1&".repeat(101).as_bytes()),
-            Err(Malformed::TooMany)
-        );
+        assert_eq!(Form::parse("a=1&".repeat(100).as_bytes()).unwrap().names().count(), 100);
+        assert_eq!(Form::parse("a=1&".repeat(101).as_bytes()), Err(Malformed::TooMany));
     }
 }

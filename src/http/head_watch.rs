@@ -57,13 +57,7 @@ struct Head {
 impl HeadWatch {
     /// Before the first byte.
     pub(crate) fn new(limits: HeadLimits) -> Self {
-        Self {
-            limits,
-            state: State::Head,
-            number: 0,
-            head: Head::default(),
-            unfinished: Vec::new(),
-        }
+        Self { limits, state: State::Head, number: 0, head: Head::default(), unfinished: Vec::new() }
     }
 
     /// The number of the current head, from 0.
@@ -91,9 +85,7 @@ impl HeadWatch {
                 State::Body { left } => {
                     let available = bytes.len() as u64;
                     if left > available {
-                        self.state = State::Body {
-                            left: left - available,
-                        };
+                        self.state = State::Body { left: left - available };
                         return Ok(());
                     }
                     self.state = State::Head;
@@ -101,10 +93,7 @@ impl HeadWatch {
                     bytes = bytes.get(left as usize..).unwrap_or_default();
                 }
                 State::Head => {
-                    let line = bytes
-                        .split_inclusive(|byte| *byte == b'\n')
-                        .next()
-                        .unwrap_or_default();
+                    let line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
                     bytes = bytes.get(line.len()..).unwrap_or_default();
                     if let Err(refusal) = self.piece(line) {
                         self.state = State::Blind;
@@ -121,11 +110,7 @@ impl HeadWatch {
         let line_bytes = self.unfinished.len() + piece.len();
         if self.head.bytes + line_bytes > self.limits.head {
             let is_target = !self.head.has_request_line && line_bytes > self.limits.target;
-            return Err(if is_target {
-                Refusal::TargetTooLong
-            } else {
-                Refusal::HeadTooLarge
-            });
+            return Err(if is_target { Refusal::TargetTooLong } else { Refusal::HeadTooLarge });
         }
         if piece.last() != Some(&b'\n') {
             self.unfinished.extend_from_slice(piece);
@@ -164,10 +149,7 @@ impl HeadWatch {
         if target.len() > self.limits.target {
             return Err(Refusal::TargetTooLong);
         }
-        if !target
-            .iter()
-            .all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#')
-        {
+        if !target.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'#') {
             return Err(Refusal::TargetBytes);
         }
         Ok(())
@@ -191,14 +173,8 @@ impl HeadWatch {
         if self.head.length.is_some() || self.head.is_chunked {
             return Err(Refusal::Framing);
         }
-        let digits = std::str::from_utf8(value)
-            .ok()
-            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-        self.head.length = Some(
-            digits
-                .and_then(|text| text.parse().ok())
-                .ok_or(Refusal::Framing)?,
-        );
+        let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        self.head.length = Some(digits.and_then(|text| text.parse().ok()).ok_or(Refusal::Framing)?);
         Ok(())
     }
 
@@ -234,10 +210,7 @@ mod tests {
     use super::*;
 
     fn watch() -> HeadWatch {
-        HeadWatch::new(HeadLimits {
-            target: 64,
-            head: 512,
-        })
+        HeadWatch::new(HeadLimits { target: 64, head: 512 })
     }
 
     /// The outcome of `wire`, the same whether it arrives at once or cut anywhere into pieces.
@@ -259,9 +232,7 @@ mod tests {
         let wire = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n\
             \r\n\r\nGET /no HTTP/1.1\r\nContent-Length: 1\r\n\r\nGET /b HTTP/1.1\r\n\r\n\r\nGET /c HTTP/1.1\r\n\r\n";
         let body = b"\r\n\r\nGET /no HTTP/1.1\r\nContent-Length: 1\r\n\r\n".len();
-        let wire = String::from_utf8(wire.to_vec())
-            .unwrap()
-            .replace(": 40", &format!(": {body}"));
+        let wire = String::from_utf8(wire.to_vec()).unwrap().replace(": 40", &format!(": {body}"));
         assert_eq!(seen(wire.as_bytes()), (3, Ok(())));
     }
 
@@ -269,32 +240,17 @@ mod tests {
     fn a_fault_names_the_head_that_it_is_in() {
         let good = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
         for (head, refusal) in [
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\n",
-                Refusal::Framing,
-            ),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-                Refusal::Framing,
-            ),
-            (
-                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
-                Refusal::Framing,
-            ),
+            ("POST / HTTP/1.1\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\n", Refusal::Framing),
+            ("POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", Refusal::Framing),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", Refusal::Framing),
             (
                 "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
                 Refusal::Framing,
             ),
-            (
-                "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n",
-                Refusal::Framing,
-            ),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", Refusal::Framing),
             ("POST / HTTP/1.1\r\nContent-Length: +3\r\n", Refusal::Framing),
             ("POST / HTTP/1.1\r\nContent-Length:\r\n", Refusal::Framing),
-            (
-                "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n",
-                Refusal::Framing,
-            ),
+            ("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n", Refusal::Framing),
             ("GET / HTTP/1.1\nHost: x\r\n\r\n", Refusal::BareLineFeed),
             ("GET /a#b HTTP/1.1\r\n", Refusal::TargetBytes),
             ("GET /\u{e9} HTTP/1.1\r\n", Refusal::TargetBytes),
@@ -303,11 +259,7 @@ mod tests {
             ("GET\r\n", Refusal::Target),
         ] {
             assert_eq!(seen(head.as_bytes()), (0, Err(refusal)), "{head}");
-            assert_eq!(
-                seen(format!("{good}{head}").as_bytes()),
-                (1, Err(refusal)),
-                "{head}"
-            );
+            assert_eq!(seen(format!("{good}{head}").as_bytes()), (1, Err(refusal)), "{head}");
         }
     }
 

@@ -80,9 +80,6 @@ impl Link {
 
     /// What was noted about the head with this number.
     pub(crate) fn bad_head(&self, number: u64) -> Option<Refusal> {
-        self.bad_head
-            .get()
-            .filter(|(bad, _)| *bad == number)
-            .map(|(_, refusal)| *refusal)
+        self.bad_head.get().filter(|(bad, _)| *bad == number).map(|(_, refusal)| *refusal)
     }
 }

@@ -104,17 +104,10 @@ impl Request {
 
     /// Whether the caller asked for HTML by name, as browsers do; `*/*` does not ask for it.
     pub fn accepts_html(&self) -> bool {
-        let ranges = self
-            .inner
-            .headers()
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
+        let ranges = self.inner.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         ranges.flat_map(|value| value.split(',')).any(|range| {
             let mut parts = range.split(';').map(str::trim);
-            let is_html = parts
-                .next()
-                .is_some_and(|essence| essence.eq_ignore_ascii_case("text/html"));
+            let is_html = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("text/html"));
             is_html && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
         })
     }
@@ -125,10 +118,7 @@ impl Request {
     /// After a [`BodyRefusal`] the rest of the body is never read, and the connection ends with the answer.
     pub async fn body(&mut self, limit: usize) -> Result<Bytes, BodyRefusal> {
         let encodings = self.inner.headers().get_all(CONTENT_ENCODING);
-        if encodings
-            .iter()
-            .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-        {
+        if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             return Err(BodyRefusal::Encoded);
         }
         // A declared length is refused before a byte is read, and before `100 Continue` is sent.

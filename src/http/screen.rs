@@ -118,10 +118,7 @@ fn is_host(host: &[u8]) -> bool {
     } else {
         let end = host.iter().position(|byte| *byte == b':').unwrap_or(host.len());
         let (name, rest) = host.split_at(end);
-        (
-            !name.is_empty() && name.iter().all(|byte| is_name_byte(*byte)),
-            rest,
-        )
+        (!name.is_empty() && name.iter().all(|byte| is_name_byte(*byte)), rest)
     };
     name_is_valid && (rest.is_empty() || rest.strip_prefix(b":").is_some_and(is_port))
 }
@@ -141,15 +138,7 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_an_address_with_an_optional_port() {
-        for host in [
-            "as.test",
-            "as.test:8080",
-            "127.0.0.1:80",
-            "[::1]",
-            "[fe80::1]:443",
-            "my_app:1",
-            "a",
-        ] {
+        for host in ["as.test", "as.test:8080", "127.0.0.1:80", "[::1]", "[fe80::1]:443", "my_app:1", "a"] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
         for host in [

@@ -63,20 +63,13 @@ impl Socket {
     /// Takes over a fresh connection; its first head is due from now on.
     pub(crate) fn new(stream: TcpStream, link: Arc<Link>, deadlines: Deadlines) -> Self {
         let until = Instant::now() + deadlines.head;
-        let limits = HeadLimits {
-            target: deadlines.target_bytes,
-            head: deadlines.head_bytes,
-        };
+        let limits = HeadLimits { target: deadlines.target_bytes, head: deadlines.head_bytes };
         Self {
             stream,
             link,
             deadlines,
             watch: HeadWatch::new(limits),
-            read_wait: Some(ReadWait {
-                number: 0,
-                awaiting: Awaiting::Head,
-                until,
-            }),
+            read_wait: Some(ReadWait { number: 0, awaiting: Awaiting::Head, until }),
             read_timer: Timer::new(until),
             write_wait: None,
             write_timer: None,
@@ -99,11 +92,7 @@ impl Socket {
                     Awaiting::NextRequest => self.deadlines.idle,
                 };
                 let until = Instant::now() + patience;
-                self.read_wait = Some(ReadWait {
-                    number,
-                    awaiting,
-                    until,
-                });
+                self.read_wait = Some(ReadWait { number, awaiting, until });
                 until
             }
         };
@@ -112,12 +101,8 @@ impl Socket {
 
     /// Ready when the client took nothing for too long.
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let until = *self
-            .write_wait
-            .get_or_insert_with(|| Instant::now() + self.deadlines.write_stall);
-        self.write_timer
-            .get_or_insert_with(|| Timer::new(until))
-            .poll_until(until, cx)
+        let until = *self.write_wait.get_or_insert_with(|| Instant::now() + self.deadlines.write_stall);
+        self.write_timer.get_or_insert_with(|| Timer::new(until)).poll_until(until, cx)
     }
 
     fn written(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -135,9 +120,7 @@ impl Socket {
 
     /// Ready when the client has stopped sending, or has sent for long enough after its refusal.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self
-            .linger
-            .get_or_insert_with(|| Timer::new(Instant::now() + LINGER));
+        let timer = self.linger.get_or_insert_with(|| Timer::new(Instant::now() + LINGER));
         let mut scrap = [0; 4096];
         loop {
             let until = timer.deadline();

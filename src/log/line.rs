@@ -30,10 +30,7 @@ where
         out.write_str(event.metadata().level().as_str())?;
         out.write_char(' ')?;
         out.write_str(event.metadata().target())?;
-        let mut fields = Fields {
-            out: &mut out,
-            outcome: Ok(()),
-        };
+        let mut fields = Fields { out: &mut out, outcome: Ok(()) };
         event.record(&mut fields);
         fields.outcome?;
         out.write_char('\n')
@@ -67,11 +64,7 @@ fn rfc3339(time: UnixTime) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
@@ -134,10 +127,8 @@ impl Visit for Fields<'_, '_> {
         if field.name() != "message" {
             self.field(field, |out| write_value(out, &text));
         } else if self.outcome.is_ok() {
-            self.outcome = self
-                .out
-                .write_char(' ')
-                .and_then(|()| write_escaped(self.out, &text, MESSAGE_CHARS));
+            self.outcome =
+                self.out.write_char(' ').and_then(|()| write_escaped(self.out, &text, MESSAGE_CHARS));
         }
     }
 }
@@ -165,11 +156,7 @@ fn write_escaped(out: &mut impl fmt::Write, text: &str, max_chars: usize) -> fmt
             _ => write!(out, "{}", character.escape_unicode())?,
         }
     }
-    if characters.next().is_some() {
-        out.write_char('…')
-    } else {
-        Ok(())
-    }
+    if characters.next().is_some() { out.write_char('…') } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -206,10 +193,7 @@ mod tests {
         assert_eq!(value("x status=200"), r#""x status=200""#);
         assert_eq!(value("a\" status=200 \\"), r#""a\" status=200 \\""#);
         assert_eq!(value("a\r\nb\0\u{1b}[31m"), r#""a\u{d}\u{a}b\u{0}\u{1b}[31m""#);
-        assert_eq!(
-            value("a\u{2028}\u{85}\u{202e}\u{200b}"),
-            r#""a\u{2028}\u{85}\u{202e}\u{200b}""#
-        );
+        assert_eq!(value("a\u{2028}\u{85}\u{202e}\u{200b}"), r#""a\u{2028}\u{85}\u{202e}\u{200b}""#);
         assert_eq!(value("Zoë 東京"), r#""Zoë 東京""#);
     }
 

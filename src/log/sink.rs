@@ -59,9 +59,8 @@ impl LogWriter {
     pub fn start(sink: impl Write + Send + 'static) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let started = std::thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write_out(&theirs, sink));
+        let started =
+            std::thread::Builder::new().name("log".to_owned()).spawn(move || write_out(&theirs, sink));
         if started.is_err() {
             let mut state = shared.lock();
             state.is_closing = true;
@@ -76,9 +75,7 @@ impl LogWriter {
     }
 
     pub(super) fn lines(&self) -> LineMaker {
-        LineMaker {
-            shared: Arc::clone(&self.shared),
-        }
+        LineMaker { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -88,10 +85,7 @@ impl Drop for LogWriter {
         state.is_closing = true;
         self.shared.work.notify_one();
         // A sink that is stuck keeps its thread and its lines; the process ends without them.
-        let _ = self
-            .shared
-            .finished
-            .wait_timeout_while(state, FAREWELL, |state| !state.is_finished);
+        let _ = self.shared.finished.wait_timeout_while(state, FAREWELL, |state| !state.is_finished);
     }
 }
 
@@ -106,17 +100,11 @@ impl<'a> MakeWriter<'a> for LineMaker {
     type Writer = LineWriter<'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        LineWriter {
-            shared: &self.shared,
-            is_urgent: false,
-        }
+        LineWriter { shared: &self.shared, is_urgent: false }
     }
 
     fn make_writer_for(&'a self, meta: &Metadata<'_>) -> Self::Writer {
-        LineWriter {
-            shared: &self.shared,
-            is_urgent: *meta.level() <= Level::WARN,
-        }
+        LineWriter { shared: &self.shared, is_urgent: *meta.level() <= Level::WARN }
     }
 }
 
@@ -194,10 +182,7 @@ fn wait_for_work(shared: &Shared) -> MutexGuard<'_, State> {
         if left.is_zero() {
             break;
         }
-        let waited = shared
-            .work
-            .wait_timeout(state, left)
-            .unwrap_or_else(PoisonError::into_inner);
+        let waited = shared.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         state = waited.0;
     }
     state
@@ -236,10 +221,7 @@ mod tests {
     }
 
     fn log(writer: &LogWriter, line: &str) {
-        let mut lines = LineWriter {
-            shared: &writer.shared,
-            is_urgent: false,
-        };
+        let mut lines = LineWriter { shared: &writer.shared, is_urgent: false };
         lines.write_all(line.as_bytes()).unwrap();
     }
 
@@ -252,11 +234,7 @@ mod tests {
         }
         drop(writer);
         let text = String::from_utf8(writes.iter().flatten().collect()).unwrap();
-        assert!(
-            text.lines()
-                .map(|line| line.parse::<usize>().unwrap())
-                .eq(0..10_000)
-        );
+        assert!(text.lines().map(|line| line.parse::<usize>().unwrap()).eq(0..10_000));
     }
 
     #[test]

@@ -128,6 +128,53 @@ pub fn scopes_of(resources: &[Resource]) -> Scope {
     resources.iter().fold(Scope::empty(), |all, resource| all.union(&resource.scopes))
 }
 
+/// What may be granted for these resources: their scopes, within the owner's limit for the client. Where they make no
+/// difference between scopes, the limit alone decides.
+pub fn grantable_scope(resources: &[Resource], limit: Option<&Scope>) -> Scope {
+    let known = scopes_of(resources);
+    match limit {
+        None => known,
+        Some(limit) if known.is_empty() => limit.clone(),
+        Some(limit) => known.intersection(limit),
+    }
+}
+
+/// The scope of a grant that a client asks for without a person: what is unknown is dropped, and where nothing is left
+/// it is everything that may be granted.
+pub fn machine_scope(requested: Option<&Scope>, resources: &[Resource], limit: Option<&Scope>) -> Scope {
+    let grantable = grantable_scope(resources, limit);
+    match requested.map(|requested| requested.intersection(&grantable)) {
+        Some(kept) if !kept.is_empty() => kept,
+        _ => grantable,
+    }
+}
+
+/// [`machine_scope`] for a grant that a person gives, in which `offline_access` is kept too: it belongs to no resource.
+pub fn interactive_scope(requested: Option<&Scope>, resources: &[Resource], limit: Option<&Scope>) -> Scope {
+    let offline = Scope::parse(Scope::OFFLINE_ACCESS).unwrap_or_default();
+    let offline = requested.map_or(Scope::empty(), |requested| requested.intersection(&offline));
+    machine_scope(requested, resources, limit).union(&offline)
+}
+
+/// What of a grant's scope holds at these resources today: a scope that its resource no longer has is gone.
+pub fn effective_scope(granted: &Scope, resources: &[Resource], limit: Option<&Scope>) -> Scope {
+    let offline = Scope::parse(Scope::OFFLINE_ACCESS).unwrap_or_default();
+    granted.intersection(&grantable_scope(resources, limit).union(&offline))
+}
+
+/// The part of what is bound that a token request names, in the bound spelling: all of it where the request names
+/// nothing. `Err` holds what goes beyond (RFC 8707 2.2).
+pub fn narrow(
+    bound: &[ResourceUri],
+    requested: &[ResourceUri],
+) -> Result<Vec<ResourceUri>, Vec<ResourceUri>> {
+    let extra: Vec<_> = requested.iter().filter(|uri| !bound.contains(uri)).cloned().collect();
+    if !extra.is_empty() {
+        return Err(extra);
+    }
+    Ok(bound.iter().filter(|uri| requested.is_empty() || requested.contains(uri)).cloned().collect())
+}
+
 impl PartialEq for ResourceUri {
     fn eq(&self, other: &Self) -> bool {
         self.canonical == other.canonical

@@ -38,19 +38,11 @@ impl Server {
     }
 
     fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings {
-            limits: patient(),
-            ..Settings::default()
-        };
+        let mut settings = Settings { limits: patient(), ..Settings::default() };
         change(&mut settings);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (handled, release, waiting) = <(Arc<AtomicUsize>, Arc<Notify>, Arc<Notify>)>::default();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -62,15 +54,7 @@ impl Server {
             let _ = stopped.await;
         }));
         let (runtime, stop, serving) = (Some(runtime), Some(stop), Some(serving));
-        Self {
-            address,
-            handled,
-            release,
-            waiting,
-            stop,
-            runtime,
-            serving,
-        }
+        Self { address, handled, release, waiting, stop, runtime, serving }
     }
 
     fn connect(&self) -> TcpStream {
@@ -135,18 +119,9 @@ async fn echo(
 ) -> Response {
     handled.fetch_add(1, Ordering::SeqCst);
     let read = match request.path() {
-        "/body" => request
-            .body(64)
-            .await
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-        "/json" => request
-            .json(64)
-            .await
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
-        "/form" => request
-            .form(64)
-            .await
-            .map(|form| form.all("a").collect::<Vec<_>>().join("|")),
+        "/body" => request.body(64).await.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        "/json" => request.json(64).await.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        "/form" => request.form(64).await.map(|form| form.all("a").collect::<Vec<_>>().join("|")),
         "/unread" => return Response::text(Status::UNAUTHORIZED, "no"),
         "/panic" => panic!("on purpose"),
         "/large" => return Response::text(Status::OK, vec![b'x'; 64 << 20]),
@@ -160,12 +135,7 @@ async fn echo(
         "/agent" => Ok(format!("{:?}", request.header("user-agent"))),
         "/html" => Ok(request.accepts_html().to_string()),
         "/because" => return Response::text(Status::FORBIDDEN, "").because("a reason\nin two lines"),
-        _ => Ok(format!(
-            "{} {} {}",
-            request.method(),
-            request.path(),
-            request.query()
-        )),
+        _ => Ok(format!("{} {} {}", request.method(), request.path(), request.query())),
     };
     match read {
         Ok(text) => Response::text(Status::OK, text),
@@ -177,11 +147,7 @@ fn read_to_close(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset after the answer is a close as well; silence until the end of patience is not.
     if let Err(fault) = stream.read_to_end(&mut answer) {
-        assert_eq!(
-            fault.kind(),
-            std::io::ErrorKind::ConnectionReset,
-            "the server did not close"
-        );
+        assert_eq!(fault.kind(), std::io::ErrorKind::ConnectionReset, "the server did not close");
     }
     String::from_utf8(answer).unwrap()
 }
@@ -202,11 +168,7 @@ fn read_one(stream: &mut TcpStream) -> String {
 }
 
 fn status_of(answer: &str) -> u16 {
-    answer
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or_else(|| panic!("{answer:?}"))
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
 }
 
 fn header_of<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
@@ -223,24 +185,14 @@ fn body_of(answer: &str) -> &str {
 
 /// The request is refused with `status` in JSON before any handler, and the connection ends.
 fn assert_turned_away(server: &Server, request: impl AsRef<[u8]>, status: u16) {
-    let shown = String::from_utf8_lossy(request.as_ref())
-        .chars()
-        .take(120)
-        .collect::<String>();
+    let shown = String::from_utf8_lossy(request.as_ref()).chars().take(120).collect::<String>();
     let before = server.handled();
     let answer = server.exchange(request);
     assert_eq!(status_of(&answer), status, "{shown:?} {answer}");
     assert_eq!(header_of(&answer, "connection"), Some("close"), "{shown:?}");
-    assert_eq!(
-        header_of(&answer, "content-type"),
-        Some("application/json"),
-        "{shown:?}"
-    );
+    assert_eq!(header_of(&answer, "content-type"), Some("application/json"), "{shown:?}");
     assert_eq!(header_of(&answer, "cache-control"), Some("no-store"), "{shown:?}");
-    assert!(
-        body_of(&answer).starts_with(r#"{"error":"invalid_request","error_description":""#),
-        "{answer}"
-    );
+    assert!(body_of(&answer).starts_with(r#"{"error":"invalid_request","error_description":""#), "{answer}");
     assert_eq!(answer.matches("HTTP/1.1").count(), 1, "one answer: {answer}");
     assert_eq!(server.handled(), before, "no handler saw {shown:?}");
 }
@@ -253,15 +205,8 @@ fn assert_turned_away_anywhere(server: &Server, request: &str, status: u16) {
         "POST /body HTTP/1.1\r\nHost: as.test\r\nContent-Length: 5\r\n\r\n12\r\n\n",
     ] {
         let answer = server.exchange(format!("{first}{request}"));
-        assert_eq!(
-            answer.matches("HTTP/1.1 200 OK").count(),
-            1,
-            "{request:?} {answer}"
-        );
-        let second = answer
-            .rfind("HTTP/1.1 ")
-            .and_then(|start| answer.get(start..))
-            .unwrap();
+        assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{request:?} {answer}");
+        let second = answer.rfind("HTTP/1.1 ").and_then(|start| answer.get(start..)).unwrap();
         assert_eq!(status_of(second), status, "{request:?} {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "{request:?} {answer}");
     }
@@ -270,33 +215,18 @@ fn assert_turned_away_anywhere(server: &Server, request: &str, status: u16) {
 #[test]
 fn a_request_reaches_its_handler_as_it_was_sent() {
     let server = Server::start();
-    for path in [
-        "//token",
-        "/./token",
-        "/a/../token",
-        "/token/",
-        "/token;x",
-        "/TOKEN",
-        "/tok%65n",
-        "/token%00",
-    ] {
+    for path in
+        ["//token", "/./token", "/a/../token", "/token/", "/token;x", "/TOKEN", "/tok%65n", "/token%00"]
+    {
         assert_eq!(server.get(path, ""), format!("GET {path} "), "A-HTTP-17");
     }
     assert_eq!(server.get("/p?a=%20&b", ""), "GET /p a=%20&b");
-    assert_eq!(
-        server.get("/p", "X-HTTP-Method-Override: POST\r\n"),
-        "GET /p ",
-        "A-HTTP-30"
-    );
+    assert_eq!(server.get("/p", "X-HTTP-Method-Override: POST\r\n"), "GET /p ", "A-HTTP-30");
     assert_eq!(server.get("/cookie", "Cookie: a=1; b=2\r\n"), r#"Some("1")"#);
     assert_eq!(server.get("/cookie", "Cookie: a=1\r\nCookie: a=2\r\n"), "None");
     assert_eq!(server.get("/agent", "User-Agent: x y\r\n"), r#"Some("x y")"#);
     assert_eq!(server.get("/agent", "User-Agent: x\r\nUser-Agent: x\r\n"), "None");
-    assert_eq!(
-        server.get("/agent", "User-Agent: \u{e9}\r\n"),
-        "None",
-        "A-HTTP-14"
-    );
+    assert_eq!(server.get("/agent", "User-Agent: \u{e9}\r\n"), "None", "A-HTTP-14");
     for (accept, wants) in [
         ("text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "true"),
         ("application/json, TEXT/HTML;q=0.1", "true"),
@@ -305,11 +235,7 @@ fn a_request_reaches_its_handler_as_it_was_sent() {
         ("text/html;q=0", "false"),
         ("text/htmlx", "false"),
     ] {
-        assert_eq!(
-            server.get("/html", &format!("Accept: {accept}\r\n")),
-            wants,
-            "{accept}"
-        );
+        assert_eq!(server.get("/html", &format!("Accept: {accept}\r\n")), wants, "{accept}");
     }
     assert_eq!(server.get("/html", ""), "false");
 }
@@ -328,10 +254,7 @@ fn a_log_04_only_a_trusted_proxy_names_the_client() {
         settings.proxies = TrustedProxies::parse(["127.0.0.1", "203.0.113.0/24"]).unwrap()
     });
     assert_eq!(trusting.get("/ip", forwarded), "198.51.100.1");
-    assert_eq!(
-        trusting.get("/ip", "X-Forwarded-For: 198.51.100.1, nonsense\r\n"),
-        "127.0.0.1"
-    );
+    assert_eq!(trusting.get("/ip", "X-Forwarded-For: 198.51.100.1, nonsense\r\n"), "127.0.0.1");
 }
 
 #[test]
@@ -339,9 +262,7 @@ fn connections_are_kept_and_requests_may_be_pipelined() {
     let server = Server::start();
     let mut stream = server.connect();
     for _ in 0..3 {
-        stream
-            .write_all(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
-            .unwrap();
+        stream.write_all(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi").unwrap();
         assert_eq!(body_of(&read_one(&mut stream)), "hi");
     }
     let one = "GET /p HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -370,23 +291,12 @@ fn head_has_the_headers_of_get_and_no_body() {
 #[test]
 fn methods_that_are_not_ours_are_refused() {
     let server = Server::start();
-    assert_turned_away(
-        &server,
-        "CONNECT as.test:443 HTTP/1.1\r\nHost: as.test\r\n\r\n",
-        405,
-    );
+    assert_turned_away(&server, "CONNECT as.test:443 HTTP/1.1\r\nHost: as.test\r\n\r\n", 405);
     assert_turned_away(&server, "TRACE / HTTP/1.1\r\nHost: as.test\r\n\r\n", 405);
     for method in ["BREW", "get", "Post", "PROPFIND"] {
-        assert_turned_away(
-            &server,
-            format!("{method} / HTTP/1.1\r\nHost: as.test\r\n\r\n"),
-            501,
-        );
+        assert_turned_away(&server, format!("{method} / HTTP/1.1\r\nHost: as.test\r\n\r\n"), 501);
     }
-    assert_eq!(
-        body_of(&server.exchange("OPTIONS * HTTP/1.0\r\n\r\n")),
-        "OPTIONS * "
-    );
+    assert_eq!(body_of(&server.exchange("OPTIONS * HTTP/1.0\r\n\r\n")), "OPTIONS * ");
     assert_turned_away(&server, "GET * HTTP/1.1\r\nHost: as.test\r\n\r\n", 400);
 }
 
@@ -407,24 +317,13 @@ fn a_http_08_and_09_a_body_has_one_length() {
         assert_turned_away_anywhere(&server, &request, 400);
     }
     // These hyper refuses by itself, and must go on doing so.
-    for framing in [
-        "Transfer-Encoding: chunked, identity",
-        "Transfer-Encoding : chunked",
-        "Content-Length: 5, 5",
-    ] {
-        let answer = server.exchange(format!(
-            "POST /body HTTP/1.1\r\nHost: as.test\r\n{framing}\r\n\r\n"
-        ));
-        assert!(
-            answer.is_empty() || status_of(&answer) == 400,
-            "{framing} {answer}"
-        );
+    for framing in
+        ["Transfer-Encoding: chunked, identity", "Transfer-Encoding : chunked", "Content-Length: 5, 5"]
+    {
+        let answer = server.exchange(format!("POST /body HTTP/1.1\r\nHost: as.test\r\n{framing}\r\n\r\n"));
+        assert!(answer.is_empty() || status_of(&answer) == 400, "{framing} {answer}");
     }
-    assert_eq!(
-        server.handled(),
-        14,
-        "nothing but the good request before each bad one was handled"
-    );
+    assert_eq!(server.handled(), 14, "nothing but the good request before each bad one was handled");
 }
 
 #[test]
@@ -434,39 +333,22 @@ fn a_http_11_a_request_names_one_host() {
     for host in ["", "a@b", "a/b", "as.test:x", "as.test, b", &"a".repeat(10_240)] {
         assert_turned_away(&server, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"), 400);
     }
-    assert_turned_away_anywhere(
-        &server,
-        "GET / HTTP/1.1\r\nHost: as.test\r\nHost: as.test\r\n\r\n",
-        400,
-    );
-    assert_eq!(
-        status_of(&server.exchange("GET / HTTP/1.0\r\n\r\n")),
-        200,
-        "HTTP/1.0 knows no Host"
-    );
+    assert_turned_away_anywhere(&server, "GET / HTTP/1.1\r\nHost: as.test\r\nHost: as.test\r\n\r\n", 400);
+    assert_eq!(status_of(&server.exchange("GET / HTTP/1.0\r\n\r\n")), 200, "HTTP/1.0 knows no Host");
 }
 
 #[test]
 fn a_http_14_targets_are_visible_ascii_without_a_fragment() {
     let server = Server::start();
     for target in ["/\u{e9}", "/?\u{e9}", "/a#b", "/?a#b"] {
-        assert_turned_away_anywhere(
-            &server,
-            &format!("GET {target} HTTP/1.1\r\nHost: as.test\r\n\r\n"),
-            400,
-        );
+        assert_turned_away_anywhere(&server, &format!("GET {target} HTTP/1.1\r\nHost: as.test\r\n\r\n"), 400);
     }
     for byte in [0, 0x7f, 0x80, 0xff] {
-        for (before, after) in [
-            ("GET /", " HTTP/1.1\r\nHost: x\r\n\r\n"),
-            ("GET /?", " HTTP/1.1\r\nHost: x\r\n\r\n"),
-        ] {
+        for (before, after) in
+            [("GET /", " HTTP/1.1\r\nHost: x\r\n\r\n"), ("GET /?", " HTTP/1.1\r\nHost: x\r\n\r\n")]
+        {
             let request = [before.as_bytes(), &[byte], after.as_bytes()].concat();
-            assert_eq!(
-                status_of(&server.exchange(request)),
-                400,
-                "{byte:#x} in {before:?}"
-            );
+            assert_eq!(status_of(&server.exchange(request)), 400, "{byte:#x} in {before:?}");
         }
     }
     assert_turned_away(&server, "GET / HTTP/1.1\nHost: as.test\r\n\r\n", 400);
@@ -480,9 +362,7 @@ fn a_http_26_an_expectation_is_met_or_refused_before_the_body() {
         |headers: &str| format!("POST /body HTTP/1.1\r\nHost: as.test\r\nConnection: close\r\n{headers}\r\n");
     assert_turned_away(&server, post("Expect: 200-ok\r\nContent-Length: 2\r\n"), 417);
     let mut stream = server.connect();
-    stream
-        .write_all(post("Expect: 100-Continue\r\nContent-Length: 2\r\n").as_bytes())
-        .unwrap();
+    stream.write_all(post("Expect: 100-Continue\r\nContent-Length: 2\r\n").as_bytes()).unwrap();
     let mut interim = [0; 25];
     stream.read_exact(&mut interim).unwrap();
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -521,17 +401,12 @@ fn r_12_heads_have_limits_and_one_more_is_refused() {
 fn a_http_05_bodies_are_bounded_and_never_inflated() {
     let server = Server::start();
     let post = |headers: &str, body: &str| {
-        server.exchange(format!(
-            "POST /body HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n{body}"
-        ))
+        server.exchange(format!("POST /body HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n{body}"))
     };
     let sized = |length: usize| post(&format!("Content-Length: {length}\r\n"), &"a".repeat(length));
     let chunked = |chunk: usize, count: usize| {
         let chunk = format!("{chunk:x}\r\n{}\r\n", "a".repeat(chunk));
-        post(
-            "Transfer-Encoding: chunked\r\n",
-            &(chunk.repeat(count) + "0\r\n\r\n"),
-        )
+        post("Transfer-Encoding: chunked\r\n", &(chunk.repeat(count) + "0\r\n\r\n"))
     };
     assert_eq!(body_of(&sized(64)), "a".repeat(64));
     assert_eq!(status_of(&sized(65)), 413);
@@ -541,14 +416,8 @@ fn a_http_05_bodies_are_bounded_and_never_inflated() {
     assert_eq!(status_of(&chunked(1, 65)), 413);
     // The answer arrives although megabytes are still being sent.
     assert_eq!(status_of(&sized(200_000)), 413);
-    assert_eq!(
-        status_of(&post("Content-Encoding: gzip\r\nContent-Length: 1\r\n", "a")),
-        415
-    );
-    assert_eq!(
-        body_of(&post("Content-Encoding: identity\r\nContent-Length: 1\r\n", "a")),
-        "a"
-    );
+    assert_eq!(status_of(&post("Content-Encoding: gzip\r\nContent-Length: 1\r\n", "a")), 415);
+    assert_eq!(body_of(&post("Content-Encoding: identity\r\nContent-Length: 1\r\n", "a")), "a");
 }
 
 #[test]
@@ -564,12 +433,9 @@ fn a_http_02_a_body_is_read_as_what_it_is_declared_to_be() {
     let json = "Content-Type: application/json; charset=utf-8\r\n";
     assert_eq!(body_of(&post("/form", form, "a=1&a=%32+")), "1|2 ");
     assert_eq!(body_of(&post("/json", json, "{}")), "{}");
-    for headers in [
-        "",
-        json,
-        &form.repeat(2),
-        "Content-Type: application/json, application/x-www-form-urlencoded\r\n",
-    ] {
+    for headers in
+        ["", json, &form.repeat(2), "Content-Type: application/json, application/x-www-form-urlencoded\r\n"]
+    {
         assert_eq!(status_of(&post("/form", headers, "a=1")), 415, "{headers}");
     }
     assert_eq!(status_of(&post("/json", form, "{}")), 415);
@@ -584,9 +450,7 @@ fn a_http_02_a_body_is_read_as_what_it_is_declared_to_be() {
 fn a_http_06_a_body_that_ends_early_is_broken() {
     let server = Server::start();
     let mut stream = server.connect();
-    stream
-        .write_all(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
-        .unwrap();
+    stream.write_all(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let answer = read_to_close(&mut stream);
     assert!(answer.is_empty() || status_of(&answer) == 400, "{answer}");
@@ -631,9 +495,7 @@ fn a_chunked_request_is_the_last_of_its_connection() {
 fn a_panic_costs_one_request_its_answer_and_nobody_else() {
     let server = Server::start();
     let mut stream = server.connect();
-    stream
-        .write_all(b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"GET /panic HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let answer = read_one(&mut stream);
     assert_eq!(status_of(&answer), 500);
     assert_eq!(body_of(&answer), r#"{"error":"server_error"}"#);
@@ -644,24 +506,14 @@ fn a_panic_costs_one_request_its_answer_and_nobody_else() {
 /// Waits for the server to close, and checks that it was patient for as long as it says.
 fn assert_cut_off(stream: &mut TcpStream, since: Instant) -> String {
     let answer = read_to_close(stream);
-    assert!(
-        since.elapsed() >= SOON,
-        "cut off after only {:?}",
-        since.elapsed()
-    );
+    assert!(since.elapsed() >= SOON, "cut off after only {:?}", since.elapsed());
     answer
 }
 
 #[test]
 fn a_http_18_a_connection_without_a_whole_head_is_closed() {
     let server = Server::with(|settings| settings.limits.header_time = SOON);
-    for sent in [
-        "",
-        "G",
-        "\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\n",
-        "GET / HTTP/1.1\n",
-    ] {
+    for sent in ["", "G", "\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n", "GET / HTTP/1.1\n"] {
         let since = Instant::now();
         let mut stream = server.connect();
         stream.write_all(sent.as_bytes()).unwrap();
@@ -719,9 +571,7 @@ fn the_idle_deadline_spares_a_request_that_is_being_answered() {
         settings.limits.header_time = SOON;
     });
     let mut stream = server.connect();
-    stream
-        .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     server.block_on(server.waiting.notified());
     // Ten times the idle deadline, measured by a connection whose end takes that long.
     let since = Instant::now();
@@ -733,15 +583,10 @@ fn the_idle_deadline_spares_a_request_that_is_being_answered() {
 #[test]
 fn a_http_20_a_body_that_does_not_arrive_is_refused() {
     let server = Server::with(|settings| settings.limits.body_time = SOON);
-    for framing in [
-        "Content-Length: 10\r\n\r\nabc",
-        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-    ] {
+    for framing in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
         let since = Instant::now();
         let mut stream = server.connect();
-        stream
-            .write_all(format!("POST /body HTTP/1.1\r\nHost: x\r\n{framing}").as_bytes())
-            .unwrap();
+        stream.write_all(format!("POST /body HTTP/1.1\r\nHost: x\r\n{framing}").as_bytes()).unwrap();
         let answer = assert_cut_off(&mut stream, since);
         assert_eq!(status_of(&answer), 408);
         assert_eq!(header_of(&answer, "connection"), Some("close"));
@@ -798,9 +643,7 @@ fn a_http_33_clients_that_go_away_leave_the_server_whole() {
     }
     for _ in 0..8 {
         let mut stream = server.connect();
-        stream
-            .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         server.block_on(server.waiting.notified());
     }
     assert_eq!(server.get("/p", ""), "GET /p ", "every slot was given back");
@@ -813,16 +656,10 @@ fn r_23_a_shutdown_finishes_what_runs_and_accepts_nothing_new() {
     idle.write_all(b"GET /p HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     read_one(&mut idle);
     let mut running = server.connect();
-    running
-        .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    running.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     server.block_on(server.waiting.notified());
     server.stop();
-    assert_eq!(
-        read_to_close(&mut idle),
-        "",
-        "an idle connection is closed at once"
-    );
+    assert_eq!(read_to_close(&mut idle), "", "an idle connection is closed at once");
     // Another test's server may have been given the port by now, so a connection proves nothing.
     if let Ok(mut late) = TcpStream::connect(server.address) {
         let _ = late.write_all(b"GET /late HTTP/1.0\r\n\r\n");
@@ -839,9 +676,7 @@ fn r_23_a_shutdown_finishes_what_runs_and_accepts_nothing_new() {
 fn a_shutdown_does_not_wait_for_ever() {
     let mut server = Server::with(|settings| settings.limits.drain = SOON);
     let mut running = server.connect();
-    running
-        .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    running.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     server.block_on(server.waiting.notified());
     let since = Instant::now();
     server.stop();
@@ -871,10 +706,7 @@ fn a_log_01_every_request_leaves_one_line_without_its_query() {
     let writer = LogWriter::start(written.clone());
     // One thread, so that its own subscriber sees every event of the server.
     let guard = tracing::subscriber::set_default(log::subscriber(tracing::Level::TRACE, &writer));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -884,31 +716,20 @@ fn a_log_01_every_request_leaves_one_line_without_its_query() {
                 format!("GET /p?code=canary HTTP/1.0\r\nUser-Agent: {agent}\r\nCookie: canary\r\n\r\n"),
                 "POST /because?x=canary HTTP/1.0\r\nAuthorization: Bearer canary\r\n\r\n".to_owned(),
                 "BREW /pot?canary HTTP/1.0\r\n\r\n".to_owned(),
-                format!(
-                    "GET /{} HTTP/1.0\r\nUser-Agent: canary\u{e9}\r\n\r\n",
-                    "a".repeat(1000)
-                ),
+                format!("GET /{} HTTP/1.0\r\nUser-Agent: canary\u{e9}\r\n\r\n", "a".repeat(1000)),
             ] {
                 let mut stream = TcpStream::connect(address).unwrap();
                 stream.write_all(request.as_bytes()).unwrap();
                 read_to_close(&mut stream);
             }
             let mut leaver = TcpStream::connect(address).unwrap();
-            leaver
-                .write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
-                .unwrap();
+            leaver.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
             leaver
         });
         let waiting = Arc::new(Notify::new());
         let began = waiting.clone();
         let handler = move |request| echo(request, Arc::default(), Arc::default(), began.clone());
-        let settings = Settings {
-            limits: Limits {
-                drain: SOON,
-                ..patient()
-            },
-            ..Settings::default()
-        };
+        let settings = Settings { limits: Limits { drain: SOON, ..patient() }, ..Settings::default() };
         serve(listener, settings, handler, async {
             drop(client.await.unwrap());
             waiting.notified().await;
@@ -919,30 +740,14 @@ fn a_log_01_every_request_leaves_one_line_without_its_query() {
     drop(writer);
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     assert!(!text.contains("canary"), "{text}");
-    let lines = text
-        .lines()
-        .filter(|line| line.contains(" INFO request "))
-        .collect::<Vec<_>>();
+    let lines = text.lines().filter(|line| line.contains(" INFO request ")).collect::<Vec<_>>();
     assert_eq!(lines.len(), 5, "{text}");
     for (line, parts) in lines.iter().zip([
-        &[
-            " method=GET path=/p status=200 ms=",
-            " ip=127.0.0.1",
-            r#" agent="x\u{9}[31m status=200 \"q""#,
-        ][..],
-        &[
-            " method=POST path=/because status=403 ms=",
-            r#" reason="a reason\u{a}in two lines""#,
-        ],
-        &[
-            " method=BREW path=/pot status=501 ms=",
-            r#" reason="This method is not known"#,
-        ],
+        &[" method=GET path=/p status=200 ms=", " ip=127.0.0.1", r#" agent="x\u{9}[31m status=200 \"q""#][..],
+        &[" method=POST path=/because status=403 ms=", r#" reason="a reason\u{a}in two lines""#],
+        &[" method=BREW path=/pot status=501 ms=", r#" reason="This method is not known"#],
         &[" path=\"/aaa", "…\" status=200", " agent=\"(not ASCII)\""],
-        &[
-            " path=/wait ms=",
-            r#" reason="the client went away before the answer""#,
-        ],
+        &[" path=/wait ms=", r#" reason="the client went away before the answer""#],
     ]) {
         for part in parts {
             assert!(line.contains(part), "{part} is missing: {line}");

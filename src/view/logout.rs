@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{authorization, form, name, shell};
+use crate::view::html::{authorization, form, name, shell};
 
 /// What the sign-out page shows.
 #[derive(Clone, Copy, Debug)]

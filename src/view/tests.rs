@@ -5,7 +5,7 @@ use std::fs;
 
 use super::consent::{ClientOrigin, History, Registration, Resource, Resources, Scope};
 use super::{account, consent, login, logout, problem, setup};
-use crate::pages::html::style_sheet;
+use crate::view::html::style_sheet;
 
 /// Tries to leave an attribute, to open a tag and to turn the reading direction.
 const HOSTILE: &str = "\"' onfocus=alert(1) style=x><script>alert(1)</script>\u{202E}";

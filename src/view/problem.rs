@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{command, shell, uri};
+use crate::view::html::{command, shell, uri};
 
 /// What the problem page shows.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{Cursor, Field, FieldKind, alert, authorization, form, name, shell};
+use crate::view::html::{Cursor, Field, FieldKind, alert, authorization, form, name, shell};
 
 /// What the sign-in page shows. The form POSTs `username`, `password`, `form_token` and, where there is
 /// one, `authorization` to `/login`.

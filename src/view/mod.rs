@@ -4,7 +4,9 @@
 //! the `View` has decided already. Times arrive as text.
 
 pub mod account;
+
 pub mod consent;
+pub mod html;
 pub mod login;
 pub mod logout;
 pub mod problem;

@@ -4,7 +4,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{authorization, form, isolated, name, shell, uri, word};
+use crate::view::html::{authorization, form, isolated, name, shell, uri, word};
 
 /// What the consent page shows.
 ///

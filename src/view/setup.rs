@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{Cursor, Field, FieldKind, alert, form, hidden, shell};
+use crate::view::html::{Cursor, Field, FieldKind, alert, form, hidden, shell};
 
 /// What the set-up page shows. The form POSTs `token`, `form_token`, `username`, `email` (may be empty) and
 /// `password` to `/setup`.

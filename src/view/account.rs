@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::pages::html::{command, form, hidden, isolated, name, shell, uri, word};
+use crate::view::html::{command, form, hidden, isolated, name, shell, uri, word};
 
 /// What the account page shows.
 ///

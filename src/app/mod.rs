@@ -1,0 +1,90 @@
+//! All that a handler can reach: the settings, the store, the keys, the limits, the clock.
+
+pub mod browser;
+mod keys;
+pub mod offer;
+mod passwords;
+mod published;
+mod verified;
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use crate::clock::{Clock, UnixTime};
+use crate::config::Settings;
+use crate::limits::Limits;
+use crate::oauth::claims::AccessTokenClaims;
+use crate::oauth::issuer::Issuer;
+use crate::oauth::refresh_token::ChainKey;
+use crate::store::{Fault, Store, instance};
+
+use browser::Browser;
+use keys::Keys;
+use passwords::Passwords;
+pub use published::Documents;
+use published::Published;
+use verified::Verified;
+
+/// One running server.
+pub struct App {
+    /// What was set.
+    pub settings: Settings,
+    /// Who we are.
+    pub issuer: Issuer,
+    /// What we know.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// How often anybody may try.
+    pub limits: Limits,
+    /// Passwords, few at a time.
+    pub passwords: Passwords,
+    /// Cookies and form tokens.
+    pub browser: Browser,
+    /// Derives and tags refresh tokens.
+    pub chain_key: ChainKey,
+    keys: Keys,
+    published: Published,
+    verified: Verified,
+}
+
+impl App {
+    /// An application on an open store. The issuer is the store's, which start-up has compared with the settings.
+    pub fn new(settings: Settings, store: Store, clock: Clock) -> Result<Self, Fault> {
+        let instance::Instance { issuer, chain_key } = store.read(instance::find)?;
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Ok(Self {
+            published: Published::new(store.watch()),
+            browser: Browser::new(&issuer),
+            passwords: Passwords::new(cores),
+            limits: Limits::default(),
+            keys: Keys::default(),
+            verified: Verified::default(),
+            settings,
+            issuer,
+            store,
+            clock,
+            chain_key,
+        })
+    }
+
+    /// The documents that clients and servers discover us by, as the database has it now.
+    pub fn documents(&self, now: UnixTime) -> Result<Arc<Documents>, Fault> {
+        self.published.get(&self.store, &self.issuer, now)
+    }
+
+    /// Signs claims with the key of that id, which the transaction that planned them named.
+    pub fn sign(&self, kid: &str, claims: &AccessTokenClaims) -> Result<String, Fault> {
+        let payload =
+            serde_json::to_vec(claims).map_err(|source| Fault::new("write a token's claims", source))?;
+        Ok(self.keys.get(&self.store, kid)?.sign(&payload))
+    }
+
+    /// The claims of an access token that is ours by signature, issuer and time. Whether it was revoked since, the
+    /// database says.
+    pub fn verify(&self, token: &str, now: UnixTime) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
+        let documents = self.documents(now)?;
+        Ok(self.verified.get(token, &documents, &self.issuer, now))
+    }
+}
