@@ -131,7 +131,7 @@ pub(crate) fn print(rows: &[Row], pace: Pace) {
     );
     println!(
         "{:<24}{:>14}{:>14}  {:<20}{:<11}{:>8}{:>8}{:>9}{:>9}  outcome",
-        "row", "ours", "ceiling", "share (range)", "goal", "us", "us ceil", "p99 ms", "p99 ceil"
+        "row", "ours", "ceiling", "share (range)", "goal", "us", "ceil us", "p99 ms", "ceil p99"
     );
     for row in rows {
         println!(
