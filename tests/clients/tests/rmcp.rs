@@ -20,10 +20,7 @@ use tokio::sync::Mutex;
 use crate::harness::{Answer, Browser, Person, Vestibule};
 use crate::resource_server::McpServer;
 
-const ALICE: Person = Person {
-    name: "alice",
-    password: "a vestibule is a small hall",
-};
+const ALICE: Person = Person { name: "alice", password: "a vestibule is a small hall" };
 /// Nobody listens there: the browser stops before it.
 const REDIRECT_URI: &str = "http://127.0.0.1:33418/callback";
 
@@ -40,11 +37,7 @@ impl Homelab {
         vestibule.add_user(&ALICE).await;
         let mcp = McpServer::start(vestibule.issuer()).await;
         vestibule.add_resource(mcp.url(), "read write").await;
-        Self {
-            vestibule,
-            mcp,
-            browser: Browser::of(ALICE),
-        }
+        Self { vestibule, mcp, browser: Browser::of(ALICE) }
     }
 
     /// The client's first visit: it knows the MCP URL and nothing else.
@@ -59,35 +52,22 @@ impl Homelab {
             .with_challenge(self.challenge().await);
         oauth.start_authorization(request).await.unwrap();
         let authorize_url = oauth.get_authorization_url().await.unwrap();
-        let visit = self
-            .browser
-            .visit(&authorize_url, REDIRECT_URI, Answer::Allow)
-            .await;
+        let visit = self.browser.visit(&authorize_url, REDIRECT_URI, Answer::Allow).await;
         assert_eq!(visit.forms_sent, ["/login", "/consent"]);
         let consent = visit.consent_page.expect("a consent page was answered");
-        assert!(
-            consent.contains("A client made elsewhere") && consent.contains(self.mcp.url()),
-            "{consent}"
-        );
+        assert!(consent.contains("A client made elsewhere") && consent.contains(self.mcp.url()), "{consent}");
         oauth.handle_callback_url(visit.callback.as_str()).await.unwrap();
 
-        let manager = oauth
-            .into_authorization_manager()
-            .expect("the callback was taken");
+        let manager = oauth.into_authorization_manager().expect("the callback was taken");
         self.connect(manager, store).await
     }
 
     /// What a request without a token is told.
     async fn challenge(&self) -> String {
         let refused = ().serve(StreamableHttpClientTransport::from_uri(self.mcp.url())).await;
-        let Err(error) = refused else {
-            panic!("a session without a token")
-        };
+        let Err(error) = refused else { panic!("a session without a token") };
         assert!(error.is_authorization_required(), "{error}");
-        error
-            .auth_challenge()
-            .expect("401 comes with a challenge")
-            .to_owned()
+        error.auth_challenge().expect("401 comes with a challenge").to_owned()
     }
 
     async fn connect(&self, manager: AuthorizationManager, store: InMemoryCredentialStore) -> Client {
@@ -95,11 +75,7 @@ impl Homelab {
         let manager = Arc::clone(&http.auth_manager);
         let config = StreamableHttpClientTransportConfig::with_uri(self.mcp.url());
         let session = ().serve(StreamableHttpClientTransport::with_client(http, config)).await.unwrap();
-        Client {
-            session,
-            manager,
-            store,
-        }
+        Client { session, manager, store }
     }
 }
 
@@ -113,23 +89,14 @@ struct Client {
 impl Client {
     async fn call(&self, tool: &'static str, arguments: Value) -> Result<String, ServiceError> {
         let arguments = arguments.as_object().expect("arguments are an object").clone();
-        let result = self
-            .session
-            .call_tool(CallToolRequestParams::new(tool).with_arguments(arguments))
-            .await?;
-        Ok(result.content[0]
-            .as_text()
-            .expect("these tools answer with text")
-            .text
-            .clone())
+        let result =
+            self.session.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
+        Ok(result.content[0].as_text().expect("these tools answer with text").text.clone())
     }
 
     /// Works if the client holds, or can get, a token that the MCP server takes.
     async fn assert_connected(&self) {
-        assert_eq!(
-            self.call("echo", json!({ "text": "hello" })).await.unwrap(),
-            "hello"
-        );
+        assert_eq!(self.call("echo", json!({ "text": "hello" })).await.unwrap(), "hello");
     }
 
     /// Lets the client believe that it got its access token at the beginning of time.
@@ -142,11 +109,7 @@ impl Client {
     async fn refresh_token(&self) -> String {
         let credentials = self.store.load().await.unwrap().expect("the client is signed in");
         let token = credentials.token_response.expect("the client has tokens");
-        token
-            .refresh_token()
-            .expect("a client that registers for it gets one")
-            .secret()
-            .clone()
+        token.refresh_token().expect("a client that registers for it gets one").secret().clone()
     }
 }
 
@@ -158,10 +121,7 @@ async fn a_bare_mcp_url_is_enough_to_connect() {
     let tools = client.session.list_all_tools().await.unwrap();
     assert_eq!(tools.len(), 3);
     client.assert_connected().await;
-    assert_eq!(
-        client.call("add", json!({ "a": 2, "b": 40 })).await.unwrap(),
-        "42"
-    );
+    assert_eq!(client.call("add", json!({ "a": 2, "b": 40 })).await.unwrap(), "42");
 
     let token = homelab.mcp.last_token();
     assert_eq!(token.audience(), [homelab.mcp.url()]);
@@ -187,10 +147,7 @@ async fn an_expired_access_token_is_refreshed_and_every_refresh_rotates() {
 
     let last = homelab.mcp.last_token();
     assert_ne!(last.jti, first.jti);
-    assert_eq!(
-        (last.sub.as_str(), last.audience()),
-        (first.sub.as_str(), first.audience())
-    );
+    assert_eq!((last.sub.as_str(), last.audience()), (first.sub.as_str(), first.audience()));
 }
 
 #[tokio::test]
@@ -218,11 +175,7 @@ async fn a_restart_of_vestibule_signs_nobody_out() {
     manager.set_credential_store(client.store.clone());
     assert!(manager.initialize_from_store().await.unwrap());
     client.outlive_access_token().await;
-    homelab
-        .connect(manager, client.store.clone())
-        .await
-        .assert_connected()
-        .await;
+    homelab.connect(manager, client.store.clone()).await.assert_connected().await;
 }
 
 #[tokio::test]
@@ -236,38 +189,17 @@ async fn a_tool_that_needs_more_is_reached_by_asking_for_more() {
         "{challenge}"
     );
 
-    let authorize_url = client
-        .manager
-        .lock()
-        .await
-        .request_scope_upgrade("write")
-        .await
-        .unwrap();
-    let visit = homelab
-        .browser
-        .visit(&authorize_url, REDIRECT_URI, Answer::Allow)
-        .await;
+    let authorize_url = client.manager.lock().await.request_scope_upgrade("write").await.unwrap();
+    let visit = homelab.browser.visit(&authorize_url, REDIRECT_URI, Answer::Allow).await;
     // Still signed in, but nobody has consented to `write` yet.
     assert_eq!(visit.forms_sent, ["/consent"]);
-    let parameter = |name| {
-        visit
-            .parameter(name)
-            .unwrap_or_else(|| panic!("{name} is missing: {}", visit.callback))
-    };
+    let parameter =
+        |name| visit.parameter(name).unwrap_or_else(|| panic!("{name} is missing: {}", visit.callback));
     let (code, state, issuer) = (parameter("code"), parameter("state"), parameter("iss"));
     let manager = client.manager.lock().await;
-    manager
-        .exchange_code_for_token_with_issuer(&code, &state, Some(&issuer))
-        .await
-        .unwrap();
+    manager.exchange_code_for_token_with_issuer(&code, &state, Some(&issuer)).await.unwrap();
     drop(manager);
 
-    assert_eq!(
-        client.call("keep", json!({ "text": "milk" })).await.unwrap(),
-        "kept: milk"
-    );
-    assert!(
-        homelab.mcp.last_token().has_scope("read"),
-        "what was granted before is still there"
-    );
+    assert_eq!(client.call("keep", json!({ "text": "milk" })).await.unwrap(), "kept: milk");
+    assert!(homelab.mcp.last_token().has_scope("read"), "what was granted before is still there");
 }

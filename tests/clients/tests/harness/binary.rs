@@ -26,10 +26,7 @@ pub(super) fn path() -> &'static Path {
 /// `target/debug` for a test that runs as `target/debug/deps/clients-0123456789abcdef`.
 fn profile_dir() -> PathBuf {
     let test = env::current_exe().expect("the system knows which program it runs");
-    test.ancestors()
-        .nth(2)
-        .expect("cargo puts tests into target/PROFILE/deps")
-        .to_path_buf()
+    test.ancestors().nth(2).expect("cargo puts tests into target/PROFILE/deps").to_path_buf()
 }
 
 /// Whether the binary exists and nothing that cargo noted as its source has changed since.
@@ -51,31 +48,35 @@ fn modified(path: &Path) -> std::io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
+/// What `cargo test` tells its tests about their package. Handed on, it would be taken for a changed
+/// environment by build scripts that watch it (ring's does), and each build would undo the other's work.
+const OF_THIS_PACKAGE: [&str; 9] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "CARGO_PRIMARY_PACKAGE",
+];
+
 fn build(profile_dir: &Path) {
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let target_dir = profile_dir
-        .parent()
-        .expect("a profile's directory lies in the target directory");
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--package",
-            "vestibule",
-            "--bin",
-            "vestibule",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
+    let target_dir = profile_dir.parent().expect("a profile's directory lies in the target directory");
+    let mut cargo = Command::new(env!("CARGO"));
+    for name in OF_THIS_PACKAGE {
+        cargo.env_remove(name);
+    }
+    let status = cargo
+        .args(["build", "--package", "vestibule", "--bin", "vestibule", "--profile", profile, "--target-dir"])
         .arg(target_dir)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .expect("cargo started these tests, so it can be started again");
-    assert!(
-        status.success(),
-        "vestibule did not build; see cargo's message above"
-    );
+    assert!(status.success(), "vestibule did not build; see cargo's message above");
 }

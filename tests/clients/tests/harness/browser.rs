@@ -62,10 +62,7 @@ enum Arrival {
 
 impl Browser {
     pub(crate) fn of(person: Person) -> Self {
-        let http = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build();
+        let http = Client::builder().redirect(redirect::Policy::none()).no_proxy().build();
         Self {
             http: http.expect("a client without TLS has nothing to fail on"),
             cookies: BTreeMap::new(),
@@ -83,11 +80,7 @@ impl Browser {
         for _ in 0..MOST_STEPS {
             let (address, html) = match arrival {
                 Arrival::Client(callback) => {
-                    return Visit {
-                        callback,
-                        forms_sent,
-                        consent_page,
-                    };
+                    return Visit { callback, forms_sent, consent_page };
                 }
                 Arrival::Page { address, html } => (address, html),
             };
@@ -104,12 +97,8 @@ impl Browser {
     /// The form that the person would send on this page.
     fn filled_in(&self, html: &str, answer: Answer) -> Form {
         let mut forms = Form::all_in(html);
-        let position = forms
-            .iter()
-            .position(|form| matches!(form.action.as_str(), "/login" | "/consent"));
-        let Some(position) = position else {
-            panic!("a page without a form that is known:\n{html}")
-        };
+        let position = forms.iter().position(|form| matches!(form.action.as_str(), "/login" | "/consent"));
+        let Some(position) = position else { panic!("a page without a form that is known:\n{html}") };
         let mut form = forms.swap_remove(position);
         if form.action == "/login" {
             form.set("username", self.person.name);
@@ -133,8 +122,7 @@ impl Browser {
 
     async fn send(&mut self, page: &Url, form: &Form, client: &Url) -> Arrival {
         let action = page.join(&form.action).expect("a form's action is a URL");
-        self.request(Method::POST, action, Some(&form.fields), client)
-            .await
+        self.request(Method::POST, action, Some(&form.fields), client).await
     }
 
     /// One request and the redirects after it.
@@ -146,16 +134,11 @@ impl Browser {
         client: &Url,
     ) -> Arrival {
         for _ in 0..MOST_STEPS {
-            let mut request = self
-                .http
-                .request(method.clone(), address.clone())
-                .header(ACCEPT, "text/html,*/*;q=0.8");
+            let mut request =
+                self.http.request(method.clone(), address.clone()).header(ACCEPT, "text/html,*/*;q=0.8");
             if !self.cookies.is_empty() {
-                let cookies: Vec<_> = self
-                    .cookies
-                    .iter()
-                    .map(|(name, value)| format!("{name}={value}"))
-                    .collect();
+                let cookies: Vec<_> =
+                    self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 request = request.header(COOKIE, cookies.join("; "));
             }
             if let Some(fields) = body {
@@ -164,10 +147,7 @@ impl Browser {
                     .header("sec-fetch-site", "same-origin")
                     .form(fields);
             }
-            let response = request
-                .send()
-                .await
-                .unwrap_or_else(|error| panic!("{address}: {error}"));
+            let response = request.send().await.unwrap_or_else(|error| panic!("{address}: {error}"));
             self.keep_cookies(response.headers());
             let status = response.status();
             if !status.is_redirection() {
@@ -175,23 +155,15 @@ impl Browser {
                 assert_eq!(status, StatusCode::OK, "{method} {address}:\n{html}");
                 return Arrival::Page { address, html };
             }
-            let location = response
-                .headers()
-                .get(LOCATION)
-                .and_then(|value| value.to_str().ok());
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             let location =
                 location.unwrap_or_else(|| panic!("{method} {address}: {status} without Location"));
-            address = address
-                .join(location)
-                .unwrap_or_else(|error| panic!("Location {location}: {error}"));
+            address = address.join(location).unwrap_or_else(|error| panic!("Location {location}: {error}"));
             if is_at(&address, client) {
                 return Arrival::Client(address);
             }
             // 307 and 308 would send the form again, elsewhere: the password with it.
-            assert!(
-                body.is_none() || matches!(status.as_u16(), 302 | 303),
-                "{status} after a form"
-            );
+            assert!(body.is_none() || matches!(status.as_u16(), 302 | 303), "{status} after a form");
             (method, body) = (Method::GET, None);
         }
         panic!("redirected in circles, last to {address}");
@@ -202,14 +174,11 @@ impl Browser {
             let header = header.to_str().expect("cookies are ASCII");
             let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
             let (name, value) = pair.split_once('=').expect("a cookie has a name and a value");
-            let gone = attributes
-                .split(';')
-                .any(|one| one.trim().eq_ignore_ascii_case("max-age=0"));
+            let gone = attributes.split(';').any(|one| one.trim().eq_ignore_ascii_case("max-age=0"));
             if gone {
                 self.cookies.remove(name.trim());
             } else {
-                self.cookies
-                    .insert(name.trim().to_owned(), value.trim().to_owned());
+                self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
             }
         }
     }

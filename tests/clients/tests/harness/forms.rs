@@ -21,10 +21,7 @@ impl Form {
                 ("form", _) => {
                     forms.extend(open.take());
                     let action = tag.attribute("action").unwrap_or_default();
-                    open = Some(Self {
-                        action,
-                        fields: Vec::new(),
-                    });
+                    open = Some(Self { action, fields: Vec::new() });
                 }
                 ("/form", _) => forms.extend(open.take()),
                 ("input", Some(form)) => form.fields.extend(tag.sent_field()),
@@ -49,10 +46,7 @@ struct Tag<'a> {
 
 impl Tag<'_> {
     fn attribute(&self, name: &str) -> Option<String> {
-        self.attributes
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.clone())
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 
     /// What an `input` sends if nobody touches it. Buttons send only when pressed, and boxes when ticked.
@@ -79,9 +73,7 @@ fn tags(html: &str) -> Vec<Tag<'_>> {
             rest = comment.split_once("-->").map_or("", |(_, after)| after);
             continue;
         }
-        let name_end = after
-            .find(|c: char| c.is_whitespace() || c == '>')
-            .unwrap_or(after.len());
+        let name_end = after.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(after.len());
         let (name, after) = after.split_at(name_end);
         let (attributes, after) = attributes(after);
         tags.push(Tag { name, attributes });
@@ -101,24 +93,16 @@ fn attributes(mut rest: &str) -> (Vec<(&str, String)>, &str) {
         if rest.is_empty() {
             return (found, rest);
         }
-        let name_end = rest
-            .find(|c: char| c.is_whitespace() || c == '=' || c == '>')
-            .unwrap_or(rest.len());
+        let name_end = rest.find(|c: char| c.is_whitespace() || c == '=' || c == '>').unwrap_or(rest.len());
         let (name, after) = rest.split_at(name_end);
         let Some(value) = after.strip_prefix('=') else {
             found.push((name, String::new()));
             rest = after;
             continue;
         };
-        let quoted = ['"', '\'']
-            .into_iter()
-            .find_map(|quote| value.strip_prefix(quote)?.split_once(quote));
+        let quoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.split_once(quote));
         let (value, after) = quoted.unwrap_or_else(|| {
-            value.split_at(
-                value
-                    .find(|c: char| c.is_whitespace() || c == '>')
-                    .unwrap_or(value.len()),
-            )
+            value.split_at(value.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(value.len()))
         });
         found.push((name, unescape(value)));
         rest = after;
@@ -140,14 +124,8 @@ mod tests {
     use super::Form;
 
     fn form(action: &str, fields: &[(&str, &str)]) -> Form {
-        let fields = fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Form {
-            action: action.to_owned(),
-            fields,
-        }
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Form { action: action.to_owned(), fields }
     }
 
     #[test]
@@ -161,12 +139,7 @@ mod tests {
               <button type="submit" name="decision" value="allow">Allow</button>
               <input type="submit" name="decision" value="deny">
             </form>"#;
-        let sent = [
-            ("form_token", "t\"&lt;"),
-            ("bare", "x"),
-            ("empty", ""),
-            ("scope", "read"),
-        ];
+        let sent = [("form_token", "t\"&lt;"), ("bare", "x"), ("empty", ""), ("scope", "read")];
         assert_eq!(Form::all_in(page), [form("/consent?a=1&b=2", &sent)]);
     }
 
@@ -174,9 +147,6 @@ mod tests {
     fn fields_belong_to_the_form_they_stand_in() {
         let page = r#"<input name="outside" value="0"><form action="/a"><input name="x" value="1"/></form>
             <!-- <form action="/no"> --><form action="/b"><input name="y" value="2"></form>"#;
-        assert_eq!(
-            Form::all_in(page),
-            [form("/a", &[("x", "1")]), form("/b", &[("y", "2")])]
-        );
+        assert_eq!(Form::all_in(page), [form("/a", &[("x", "1")]), form("/b", &[("y", "2")])]);
     }
 }

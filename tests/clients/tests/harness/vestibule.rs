@@ -55,33 +55,20 @@ impl Vestibule {
         let socket = TcpSocket::new_v4().expect("the system gives sockets");
         // With this on both sides, a bound socket and a listening one share a port.
         socket.set_reuseaddr(true).expect("SO_REUSEADDR exists");
-        socket
-            .bind(([127, 0, 0, 1], 0).into())
-            .expect("loopback has a free port");
-        let address = socket
-            .local_addr()
-            .expect("a bound socket has an address")
-            .to_string();
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("loopback has a free port");
+        let address = socket.local_addr().expect("a bound socket has an address").to_string();
         Self::start_new(&address, Some(socket)).await
     }
 
     async fn start_new(listen: &str, kept_port: Option<TcpSocket>) -> Self {
         let dir = TempDir::new().expect("a temporary directory");
         let (process, announced) = serve(&dir, listen, FirstStart::Yes).await;
-        Self {
-            process,
-            announced,
-            kept_port,
-            dir,
-        }
+        Self { process, announced, kept_port, dir }
     }
 
     /// Ends the process as a power cut would, and starts it again on the same database and port.
     pub(crate) async fn restart(&mut self) {
-        assert!(
-            self.kept_port.is_some(),
-            "only a server from start_on_kept_port() can come back"
-        );
+        assert!(self.kept_port.is_some(), "only a server from start_on_kept_port() can come back");
         self.process.kill().await.expect("the server can be killed");
         let before = self.issuer().to_owned();
         let listen = before.trim_start_matches("http://");
@@ -96,10 +83,7 @@ impl Vestibule {
 
     /// The one-time link for the first admin.
     pub(crate) fn set_up_link(&self) -> &str {
-        self.announced
-            .set_up_link
-            .as_deref()
-            .expect("a first start prints a set-up link")
+        self.announced.set_up_link.as_deref().expect("a first start prints a set-up link")
     }
 
     /// A URL of this server.
@@ -110,21 +94,17 @@ impl Vestibule {
     /// `vestibule user add`.
     pub(crate) async fn add_user(&self, person: &Person) {
         let password = format!("{}\n", person.password);
-        self.command(&["user", "add", person.name, "--password-stdin"], &password)
-            .await;
+        self.command(&["user", "add", person.name, "--password-stdin"], &password).await;
     }
 
     /// `vestibule resource add`.
     pub(crate) async fn add_resource(&self, uri: &str, scopes: &str) {
-        self.command(&["resource", "add", uri, "--scopes", scopes], "")
-            .await;
+        self.command(&["resource", "add", uri, "--scopes", scopes], "").await;
     }
 
     /// `vestibule client add --json` with the flags given.
     pub(crate) async fn add_client(&self, flags: &[&str]) -> RegisteredClient {
-        let printed = self
-            .command(&[&["client", "add", "--json"], flags].concat(), "")
-            .await;
+        let printed = self.command(&[&["client", "add", "--json"], flags].concat(), "").await;
         serde_json::from_str(&printed).unwrap_or_else(|error| panic!("client add --json: {error}: {printed}"))
     }
 
@@ -176,10 +156,7 @@ fn vestibule(dir: &TempDir) -> Command {
 }
 
 async fn serve(dir: &TempDir, listen: &str, first_start: FirstStart) -> (Child, Announced) {
-    let stderr = File::options()
-        .create(true)
-        .append(true)
-        .open(dir.path().join("log"));
+    let stderr = File::options().create(true).append(true).open(dir.path().join("log"));
     let mut process = vestibule(dir)
         .args(["serve", "--listen", listen, "--db", "vestibule.db"])
         .stdin(Stdio::null())
@@ -213,10 +190,7 @@ async fn serve(dir: &TempDir, listen: &str, first_start: FirstStart) -> (Child, 
     };
     let announced = timeout(START, ready).await;
     let Ok(Some(announced)) = announced else {
-        panic!(
-            "vestibule serve did not become ready.\n--- it said\n{said}\n--- it logged\n{}",
-            log(dir)
-        );
+        panic!("vestibule serve did not become ready.\n--- it said\n{said}\n--- it logged\n{}", log(dir));
     };
     (process, announced)
 }
@@ -229,10 +203,7 @@ fn announced(said: &str) -> Option<Announced> {
         .filter(|word| word.starts_with("http://127.0.0.1:"))
         .filter_map(|word| Url::parse(word).ok().map(|url| (word, url)))
         .collect();
-    let issuer = urls
-        .iter()
-        .find(|(word, url)| url.path() == "/" && !word.ends_with('/'))?
-        .0;
+    let issuer = urls.iter().find(|(word, url)| url.path() == "/" && !word.ends_with('/'))?.0;
     let set_up_link = urls.iter().find(|(_, url)| url.path() == "/setup");
     Some(Announced {
         issuer: issuer.to_owned(),
@@ -247,9 +218,7 @@ fn log(dir: &TempDir) -> String {
 #[tokio::test]
 async fn a_first_start_prints_a_set_up_link_that_opens() {
     let vestibule = Vestibule::start().await;
-    let response = reqwest::get(vestibule.set_up_link())
-        .await
-        .expect("the link leads to the server");
+    let response = reqwest::get(vestibule.set_up_link()).await.expect("the link leads to the server");
     assert_eq!(response.status(), reqwest::StatusCode::OK);
     let page = response.text().await.expect("a page arrives whole");
     assert!(page.contains(r#"action="/setup""#), "{page}");

@@ -114,10 +114,7 @@ impl Verifier {
     /// cannot start.
     pub(crate) async fn fetch(issuer: &str, audience: &str) -> Self {
         let metadata: Metadata = get(&format!("{issuer}/.well-known/oauth-authorization-server")).await;
-        assert_eq!(
-            metadata.issuer, issuer,
-            "RFC 8414 3.3: the issuer is the one that was asked"
-        );
+        assert_eq!(metadata.issuer, issuer, "RFC 8414 3.3: the issuer is the one that was asked");
         Self::new(issuer, audience, &get_text(&metadata.jwks_uri).await)
     }
 
@@ -125,16 +122,8 @@ impl Verifier {
     /// kinds than P-256 and Ed25519 are left out.
     pub(crate) fn new(issuer: &str, audience: &str, jwks: &str) -> Self {
         let set: KeySet = serde_json::from_str(jwks).unwrap_or_else(|error| panic!("JWKS: {error}: {jwks}"));
-        let keys = set
-            .keys
-            .into_iter()
-            .filter_map(|jwk| Some((jwk.kid.clone(), jwk.key()?)))
-            .collect();
-        Self {
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
-            keys,
-        }
+        let keys = set.keys.into_iter().filter_map(|jwk| Some((jwk.kid.clone(), jwk.key()?))).collect();
+        Self { issuer: issuer.to_owned(), audience: audience.to_owned(), keys }
     }
 
     /// [`Verifier::verify`] by the machine's clock.
@@ -143,13 +132,8 @@ impl Verifier {
             clippy::disallowed_methods,
             reason = "the resource server is not Vestibule; it has a clock of its own"
         )]
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("it is after 1970");
-        self.verify(
-            token,
-            i64::try_from(since_1970.as_secs()).expect("seconds fit for long"),
-        )
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+        self.verify(token, i64::try_from(since_1970.as_secs()).expect("seconds fit for long"))
     }
 
     /// The claims of a token, if it may be used here at `now` (seconds since 1970).
@@ -161,10 +145,7 @@ impl Verifier {
         if !matches!(typ.as_str(), "at+jwt" | "application/at+jwt") {
             return Err(Refused::NotAnAccessToken);
         }
-        let key = header
-            .kid
-            .and_then(|kid| self.keys.get(&kid))
-            .ok_or(Refused::UnknownKey)?;
+        let key = header.kid.and_then(|kid| self.keys.get(&kid)).ok_or(Refused::UnknownKey)?;
         // The key says which algorithm it is for; a header that could choose could choose `none`.
         if header.alg != key.algorithm {
             return Err(Refused::WrongAlgorithm);
@@ -197,26 +178,18 @@ impl Jwk {
             ("EC", "P-256") => {
                 // SEC 1 2.3.3: an uncompressed point is 4, x, y.
                 let public = [vec![4], coordinate(&self.x)?, coordinate(&self.y)?].concat();
-                Some(Key {
-                    algorithm: "ES256",
-                    verification: &ECDSA_P256_SHA256_FIXED,
-                    public,
-                })
+                Some(Key { algorithm: "ES256", verification: &ECDSA_P256_SHA256_FIXED, public })
             }
-            ("OKP", "Ed25519") => Some(Key {
-                algorithm: "EdDSA",
-                verification: &ED25519,
-                public: coordinate(&self.x)?,
-            }),
+            ("OKP", "Ed25519") => {
+                Some(Key { algorithm: "EdDSA", verification: &ED25519, public: coordinate(&self.x)? })
+            }
             _ => None,
         }
     }
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Refused> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_not_base64url| Refused::NotAJwt)
+    URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| Refused::NotAJwt)
 }
 
 fn json<T: DeserializeOwned>(part: &str) -> Result<T, Refused> {
@@ -229,9 +202,7 @@ async fn get<T: DeserializeOwned>(url: &str) -> T {
 }
 
 async fn get_text(url: &str) -> String {
-    let response = reqwest::get(url)
-        .await
-        .unwrap_or_else(|error| panic!("{url}: {error}"));
+    let response = reqwest::get(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     let status = response.status();
     let text = response.text().await.expect("an answer arrives whole");
     assert!(status.is_success(), "{url}: {status}: {text}");

@@ -92,10 +92,7 @@ impl Door {
 
     /// The token of the request that was let in last.
     pub(super) fn last_admitted(&self) -> AccessToken {
-        lock(&self.admitted)
-            .last()
-            .cloned()
-            .expect("a request was let in")
+        lock(&self.admitted).last().cloned().expect("a request was let in")
     }
 
     /// Takes that token no longer.
@@ -104,10 +101,7 @@ impl Door {
     }
 
     fn challenge(&self, status: StatusCode, error: &str, scope: &str) -> Challenge {
-        let mut header = format!(
-            "Bearer resource_metadata=\"{}\", scope=\"{scope}\"",
-            self.metadata_url
-        );
+        let mut header = format!("Bearer resource_metadata=\"{}\", scope=\"{scope}\"", self.metadata_url);
         if !error.is_empty() {
             header = format!("{header}, error=\"{error}\"");
         }
@@ -122,11 +116,7 @@ fn needed_scopes(body: &[u8]) -> Vec<&'static str> {
         message.method.as_deref() == Some("tools/call")
             && message.params.and_then(|params| params.name).as_deref() == Some(WRITE_TOOL)
     });
-    if writes {
-        vec!["read", "write"]
-    } else {
-        vec!["read"]
-    }
+    if writes { vec!["read", "write"] } else { vec!["read"] }
 }
 
 /// A test that panicked elsewhere leaves these sets as good as they were.

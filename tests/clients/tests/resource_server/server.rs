@@ -70,9 +70,7 @@ impl Drop for McpServer {
 }
 
 async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("loopback has a free port");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     (listener, format!("http://{address}"))
 }
@@ -100,9 +98,7 @@ async fn answer(request: Request<Incoming>, door: &Door, mcp: &Mcp) -> Response<
         "/.well-known/oauth-protected-resource/mcp" | "/.well-known/oauth-protected-resource" => {
             let body = door.metadata().to_string();
             let response = Response::builder().header(CONTENT_TYPE, "application/json");
-            response
-                .body(Full::new(Bytes::from(body)).boxed())
-                .expect("the parts are valid")
+            response.body(Full::new(Bytes::from(body)).boxed()).expect("the parts are valid")
         }
         "/mcp" => guarded(request, door, mcp).await,
         _ => empty(Response::builder().status(StatusCode::NOT_FOUND)),
@@ -117,16 +113,12 @@ async fn guarded(request: Request<Incoming>, door: &Door, mcp: &Mcp) -> Response
     let body = body.to_bytes();
     match door.admit(&parts.headers, &body) {
         Ok(()) => mcp.handle(Request::from_parts(parts, Full::new(body))).await,
-        Err(challenge) => empty(
-            Response::builder()
-                .status(challenge.status)
-                .header(WWW_AUTHENTICATE, challenge.header),
-        ),
+        Err(challenge) => {
+            empty(Response::builder().status(challenge.status).header(WWW_AUTHENTICATE, challenge.header))
+        }
     }
 }
 
 fn empty(response: hyper::http::response::Builder) -> Response<Body> {
-    response
-        .body(Full::default().boxed())
-        .expect("the parts are valid")
+    response.body(Full::default().boxed()).expect("the parts are valid")
 }

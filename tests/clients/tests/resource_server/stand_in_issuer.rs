@@ -21,11 +21,7 @@ impl StandInIssuer {
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, p256.as_ref(), &random).unwrap();
         let ed25519 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
         let ed25519 = Ed25519KeyPair::from_pkcs8(ed25519.as_ref()).unwrap();
-        Self {
-            random,
-            p256,
-            ed25519,
-        }
+        Self { random, p256, ed25519 }
     }
 
     /// The public keys as a JWKS document, with a key of a kind that nobody here knows.
@@ -45,12 +41,7 @@ impl StandInIssuer {
         let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let signature = match header["kid"].as_str() {
             Some("e") => self.ed25519.sign(signed.as_bytes()).as_ref().to_vec(),
-            _ => self
-                .p256
-                .sign(&self.random, signed.as_bytes())
-                .unwrap()
-                .as_ref()
-                .to_vec(),
+            _ => self.p256.sign(&self.random, signed.as_bytes()).unwrap().as_ref().to_vec(),
         };
         format!("{signed}.{}", encode(signature))
     }

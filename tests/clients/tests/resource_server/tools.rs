@@ -28,9 +28,7 @@ struct Sum {
 #[tool_router]
 impl Tools {
     pub(super) fn new() -> Self {
-        Self {
-            tool_router: Self::tool_router(),
-        }
+        Self { tool_router: Self::tool_router() }
     }
 
     #[tool(description = "Says it again")]

@@ -40,19 +40,13 @@ fn with(mut value: Value, name: &str, to: impl Into<Value>) -> Value {
 fn good_tokens_of_both_algorithms_are_taken() {
     let issuer = StandInIssuer::new();
     let token = verify(&issuer, &header(), &claims()).unwrap();
-    assert_eq!(
-        (token.sub.as_str(), token.client_id.as_str(), token.jti.as_str()),
-        ("u1", "c1", "j1")
-    );
+    assert_eq!((token.sub.as_str(), token.client_id.as_str(), token.jti.as_str()), ("u1", "c1", "j1"));
     assert!(token.has_scope("read") && token.has_scope("write") && !token.has_scope("rea"));
     assert_eq!(token.lifetime(), 1);
 
     let eddsa = json!({ "alg": "EdDSA", "typ": "application/at+jwt", "kid": "e" });
     let several = with(claims(), "aud", json!(["http://127.0.0.1:3", RESOURCE]));
-    assert_eq!(
-        verify(&issuer, &eddsa, &several).unwrap().audience(),
-        ["http://127.0.0.1:3", RESOURCE]
-    );
+    assert_eq!(verify(&issuer, &eddsa, &several).unwrap().audience(), ["http://127.0.0.1:3", RESOURCE]);
 }
 
 #[test]
@@ -93,10 +87,7 @@ fn each_wrong_header_is_refused_for_itself() {
 fn a_changed_or_foreign_signature_is_refused() {
     let issuer = StandInIssuer::new();
     let token = issuer.token(&header(), &claims());
-    assert_eq!(
-        verifier(&StandInIssuer::new()).verify(&token, NOW),
-        Err(Refused::BadSignature)
-    );
+    assert_eq!(verifier(&StandInIssuer::new()).verify(&token, NOW), Err(Refused::BadSignature));
 
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let (head, _) = signed.split_once('.').unwrap();
@@ -104,8 +95,5 @@ fn a_changed_or_foreign_signature_is_refused() {
     let forged = format!("{head}.{wider}.{signature}");
     assert_eq!(verifier(&issuer).verify(&forged, NOW), Err(Refused::BadSignature));
     assert_eq!(verifier(&issuer).verify(signed, NOW), Err(Refused::NotAJwt));
-    assert_eq!(
-        verifier(&issuer).verify(&format!("{signed}."), NOW),
-        Err(Refused::BadSignature)
-    );
+    assert_eq!(verifier(&issuer).verify(&format!("{signed}."), NOW), Err(Refused::BadSignature));
 }

@@ -23,10 +23,7 @@ async fn server(issuer: &StandInIssuer) -> McpServer {
 
 /// A token for `server` that holds for an hour.
 fn token(issuer: &StandInIssuer, server: &McpServer, scope: &str) -> String {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the server under test reads the same clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the server under test reads the same clock")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     issuer.token(
         &json!({ "alg": "ES256", "typ": "at+jwt", "kid": "p" }),
@@ -38,9 +35,7 @@ fn token(issuer: &StandInIssuer, server: &McpServer, scope: &str) -> String {
 }
 
 fn metadata_url(server: &McpServer) -> String {
-    server
-        .url()
-        .replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
+    server.url().replace("/mcp", "/.well-known/oauth-protected-resource/mcp")
 }
 
 /// Status and `WWW-Authenticate` of a tool call.
@@ -53,24 +48,15 @@ async fn call(server: &McpServer, token: Option<&str>, tool: &str) -> (StatusCod
         request = request.bearer_auth(token);
     }
     let response = request.send().await.unwrap();
-    let challenge = response
-        .headers()
-        .get(WWW_AUTHENTICATE)
-        .map(|value| value.to_str().unwrap().to_owned());
+    let challenge = response.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap().to_owned());
     (response.status(), challenge)
 }
 
 #[tokio::test]
 async fn without_a_token_the_answer_says_where_the_metadata_is() {
     let server = server(&StandInIssuer::new()).await;
-    let expected = format!(
-        "Bearer resource_metadata=\"{}\", scope=\"read\"",
-        metadata_url(&server)
-    );
-    assert_eq!(
-        call(&server, None, "echo").await,
-        (StatusCode::UNAUTHORIZED, Some(expected))
-    );
+    let expected = format!("Bearer resource_metadata=\"{}\", scope=\"read\"", metadata_url(&server));
+    assert_eq!(call(&server, None, "echo").await, (StatusCode::UNAUTHORIZED, Some(expected)));
     let get = reqwest::get(server.url()).await.unwrap();
     assert_eq!(get.status(), StatusCode::UNAUTHORIZED);
 }
@@ -104,11 +90,7 @@ async fn the_writing_tool_needs_the_scope_to_write() {
     let server = server(&issuer).await;
     let (status, challenge) = call(&server, Some(&token(&issuer, &server, "read")), "keep").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
-    assert!(
-        challenge
-            .unwrap()
-            .ends_with(r#"scope="write", error="insufficient_scope""#)
-    );
+    assert!(challenge.unwrap().ends_with(r#"scope="write", error="insufficient_scope""#));
     // Write alone is not enough to come in.
     let (status, _) = call(&server, Some(&token(&issuer, &server, "write")), "keep").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
@@ -124,21 +106,13 @@ async fn with_a_good_token_the_tools_answer_until_it_is_withdrawn() {
         "read write",
     ));
     let client = ().serve(StreamableHttpClientTransport::from_config(config)).await.unwrap();
-    let mut names: Vec<_> = client
-        .list_all_tools()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|tool| tool.name.into_owned())
-        .collect();
+    let mut names: Vec<_> =
+        client.list_all_tools().await.unwrap().into_iter().map(|tool| tool.name.into_owned()).collect();
     names.sort();
     assert_eq!(names, ["add", "echo", "keep"]);
 
     let arguments = json!({ "a": 2, "b": 3 }).as_object().unwrap().clone();
-    let sum = client
-        .call_tool(CallToolRequestParams::new("add").with_arguments(arguments))
-        .await
-        .unwrap();
+    let sum = client.call_tool(CallToolRequestParams::new("add").with_arguments(arguments)).await.unwrap();
     assert_eq!(sum.content[0].as_text().unwrap().text, "5");
 
     server.withdraw(&server.last_token());
