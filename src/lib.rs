@@ -9,7 +9,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod oauth;
-
+pub mod pages;
 pub mod server;
 pub mod store;
 pub mod view;
