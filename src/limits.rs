@@ -73,6 +73,11 @@ impl Key {
         Self::of(typed.trim().to_lowercase().as_bytes())
     }
 
+    /// A browser in which somebody has signed in before, by what only that browser knows.
+    pub fn device(nonce: &[u8]) -> Self {
+        Self::of(nonce)
+    }
+
     /// A client.
     pub fn client(id: &ClientId) -> Self {
         Self::of(id.as_str().as_bytes())
@@ -109,6 +114,15 @@ impl Limits {
     /// Gives a bucket back all it had: the owner has shown who they are.
     pub fn forgive(&self, kind: Kind, key: Key) {
         self.lock().remove(&(kind, key));
+    }
+
+    /// Gives back what one [`Limits::take`] took, because it turned out to be no failure. Unlike
+    /// [`Limits::forgive`], it wipes out nobody's failures.
+    pub fn give_back(&self, kind: Kind, key: Key) {
+        let refill = i64::from(kind.budget().refill.as_u32());
+        if let Some(full_at) = self.lock().get_mut(&(kind, key)) {
+            *full_at -= refill;
+        }
     }
 
     fn spend(&self, kind: Kind, key: Key, now: UnixTime, count: i64) -> Result<(), Wait> {
@@ -167,6 +181,18 @@ mod tests {
         assert!(limits.take(Kind::PasswordOfUser, alice, later).is_err());
         limits.forgive(Kind::PasswordOfUser, alice);
         assert_eq!(limits.take(Kind::PasswordOfUser, alice, later), Ok(()));
+    }
+
+    #[test]
+    fn a_success_gives_back_its_own_and_no_more() {
+        let (limits, now) = (Limits::default(), UnixTime::new(1_000_000));
+        let alice = Key::user_name("alice");
+        for _ in 0..10 {
+            assert_eq!(limits.take(Kind::PasswordOfUser, alice, now), Ok(()));
+        }
+        limits.give_back(Kind::PasswordOfUser, alice);
+        assert_eq!(limits.take(Kind::PasswordOfUser, alice, now), Ok(()));
+        assert!(limits.take(Kind::PasswordOfUser, alice, now).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod browser;
 mod keys;
 pub mod offer;
 mod passwords;
+pub mod problem;
 mod published;
 mod verified;
 

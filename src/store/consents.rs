@@ -23,6 +23,18 @@ pub fn find(
     tx.find("find a consent", sql, params![user, client, resource], |row| row.get(0))
 }
 
+/// When this person last allowed this client anything at this resource.
+pub fn granted_at(
+    tx: &ReadTx<'_>,
+    user: &UserId,
+    client: &ClientId,
+    resource: Option<&ResourceUri>,
+) -> Result<Option<UnixTime>, Fault> {
+    let sql = "select granted_at from consents where user_id = ?1 and client_id = ?2 and resource = ?3";
+    let resource = resource.map_or(NO_RESOURCE, ResourceUri::canonical);
+    tx.find("find a consent's day", sql, params![user, client, resource], |row| row.get(0))
+}
+
 /// Adds to what this person allowed.
 pub fn record(
     tx: &WriteTx<'_>,

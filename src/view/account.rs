@@ -6,12 +6,14 @@ use crate::view::html::{command, form, hidden, isolated, name, shell, uri, word}
 
 /// What the account page shows.
 ///
-/// Each grant's form POSTs `grant` (its id) and `form_token` to `/account`; signing out POSTs `form_token`
-/// to `/logout`.
+/// Each grant's form POSTs `grant` (its id) and `form_token` to `/account`; signing out POSTs
+/// `logout_token`, as its `form_token`, to `/logout`.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// Ties every form of the page to this browser.
+    /// Ties the grants' forms to this browser.
     pub form_token: &'a str,
+    /// Ties signing out to this browser.
+    pub logout_token: &'a str,
     /// Who is signed in.
     pub user_name: &'a str,
     /// Their address, where one is known.
@@ -80,7 +82,7 @@ pub fn page(view: &View<'_>) -> Markup {
         }
         section aria-labelledby="session" {
             h2 id="session" { "This browser" }
-            (form("/logout", view.form_token, &html! { button type="submit" { "Sign out" } }))
+            (form("/logout", view.logout_token, &html! { button type="submit" { "Sign out" } }))
         }
     };
     shell("Your account", &content)
@@ -148,6 +150,7 @@ mod tests {
 
     const VIEW: View<'_> = View {
         form_token: "t",
+        logout_token: "l",
         user_name: "alice",
         email: None,
         role: Role::User,

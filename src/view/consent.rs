@@ -10,11 +10,13 @@ use crate::view::html::{authorization, form, isolated, name, shell, uri, word};
 ///
 /// The form POSTs `decision` (`allow` or `deny`), `form_token`, `authorization` and, under
 /// [`Resources::Choose`], `resource` (the URI; absent on a denial) to `/consent`. "Switch user" POSTs
-/// `form_token` and `authorization` to `/logout`.
+/// `logout_token`, as its `form_token`, and `authorization` to `/logout`.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// Ties the forms to this browser.
+    /// Ties the decision to this browser.
     pub form_token: &'a str,
+    /// Ties "Switch user" to this browser.
+    pub logout_token: &'a str,
     /// The id of the pending authorization request.
     pub authorization: &'a str,
     /// Who would give the access.
@@ -123,7 +125,7 @@ pub fn page(view: &View<'_>) -> Markup {
         }
         (standing(view))
         (form("/consent", view.form_token, &decision))
-        (form("/logout", view.form_token, &switch_user))
+        (form("/logout", view.logout_token, &switch_user))
     };
     shell("Allow access?", &content)
 }
@@ -229,6 +231,7 @@ mod tests {
 
     const VIEW: View<'_> = View {
         form_token: "t",
+        logout_token: "l",
         authorization: "a1",
         user_name: "alice",
         client_name: "Claude",

@@ -4,7 +4,6 @@
 //! the `View` has decided already. Times arrive as text.
 
 pub mod account;
-
 pub mod consent;
 pub mod html;
 pub mod login;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::view::html::{command, shell, uri};
+use crate::view::html::{command, shell, uri, word};
 
 /// What the problem page shows.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub struct View<'a> {
     pub command: Option<&'a str>,
     /// Where to go on.
     pub back: Option<Back<'a>>,
+    /// Where the client would hear of it.
+    pub onward: Option<Onward<'a>>,
 }
 
 /// A link to one of our own pages. The path is fixed in the source, so that no request can choose where it
@@ -35,6 +37,16 @@ pub struct Back<'a> {
     pub authorization: Option<&'a str>,
     /// What the link says.
     pub words: &'static str,
+}
+
+/// A link to a client, which nobody follows without a click: the client chose the address itself, and this server
+/// sends nobody to a stranger's address by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward<'a> {
+    /// The answer's URL, made from a redirect URI that was checked; never of a scheme that runs as a script.
+    pub url: &'a str,
+    /// Where it leads, in short: a host, or the scheme of an app's links.
+    pub destination: &'a str,
 }
 
 /// The problem page.
@@ -54,6 +66,13 @@ pub fn page(view: &View<'_>) -> Markup {
                 @match back.authorization {
                     Some(id) => a class="button" href={ (back.path) "?authorization=" (id) } { (back.words) },
                     None => a class="button" href=(back.path) { (back.words) },
+                }
+            }
+        }
+        @if let Some(onward) = view.onward {
+            p class="actions" {
+                a class="button" href=(onward.url) rel="external noreferrer" {
+                    "Tell the app, at " (word(onward.destination))
                 }
             }
         }
@@ -77,6 +96,7 @@ mod tests {
             next: "",
             command: None,
             back: Some(back),
+            onward: None,
         };
         let page = page(&view).into_string();
         assert!(page.contains(r#"href="/login?authorization=&quot;//evil""#), "{page}");

@@ -16,6 +16,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
     let scopes = [Scope { name: text, words: text }, Scope { name: text, words: text }];
     let asked = consent::View {
         form_token: text,
+        logout_token: text,
         authorization: text,
         user_name: text,
         client_name: text,
@@ -60,6 +61,12 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         next: text,
         command: Some(text),
         back: Some(back),
+        onward: None,
+    };
+    let strangers = problem::View {
+        back: None,
+        onward: Some(problem::Onward { url: text, destination: text }),
+        ..trouble
     };
     let grants = [account::Grant {
         id: text,
@@ -71,6 +78,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
     }];
     let mine = account::View {
         form_token: text,
+        logout_token: text,
         user_name: text,
         email: Some(text),
         role: account::Role::Admin,
@@ -91,6 +99,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("logout-done", logout::page(&logout::View::Done).into_string()),
         ("setup", setup::page(&first).into_string()),
         ("problem", problem::page(&trouble).into_string()),
+        ("problem-onward", problem::page(&strangers).into_string()),
         ("account", account::page(&mine).into_string()),
         (
             "account-empty",
@@ -143,6 +152,11 @@ fn no_page_carries_a_style_a_script_or_an_event_attribute() {
             );
             for (name, value) in &tag.attributes {
                 assert!(name != "style" && !name.starts_with("on"), "{page}: {} has {name}", tag.element);
+                // The one link to a stranger: whoever fills it in has checked the address.
+                if tag.attribute("rel") == Some("external noreferrer") {
+                    assert_eq!(page, "problem-onward");
+                    continue;
+                }
                 let elsewhere = ["src", "href", "action", "formaction"].contains(&name.as_str());
                 let ours =
                     value.starts_with('/') && !value.starts_with("//") || value.starts_with("data:image/");
@@ -192,7 +206,7 @@ fn every_form_posts_and_carries_its_token() {
             assert_eq!(inside.matches(r#"name="form_token" value="text""#).count(), 1, "{page}");
         }
         let expected = match page {
-            "logout-done" | "problem" => 0,
+            "logout-done" | "problem" | "problem-onward" => 0,
             "consent" | "consent-choose" | "consent-bare" | "account" => 2,
             _ => 1,
         };
