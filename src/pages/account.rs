@@ -58,7 +58,7 @@ fn show(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
     let Some(account) = account else { return Ok(go_to("/login")) };
     let form_token = app.browser.form_token(request, PURPOSE);
     let logout_token = app.browser.form_token(request, "logout");
-    let response = page(Status::OK, account.markup(app, form_token.as_str(), logout_token.as_str()));
+    let response = account.page(app, form_token.as_str(), logout_token.as_str());
     Ok(form_token.with_cookie(response))
 }
 
@@ -72,7 +72,7 @@ impl Account {
         Ok(Self { signed_in, grants, first_steps })
     }
 
-    fn markup(&self, app: &App, form_token: &str, logout_token: &str) -> maud::Markup {
+    fn page(&self, app: &App, form_token: &str, logout_token: &str) -> Response {
         let user = self.signed_in.user();
         let parts: Vec<(Vec<_>, Vec<_>)> = self.grants.iter().map(Shown::lists).collect();
         let grants: Vec<_> = self
@@ -88,7 +88,7 @@ impl Account {
                 last_used: Some(&grant.last_used),
             })
             .collect();
-        account::page(&View {
+        let view = View {
             form_token,
             logout_token,
             user_name: user.name.as_str(),
@@ -100,7 +100,8 @@ impl Account {
             notice: None,
             grants: &grants,
             first_steps: self.first_steps.then_some(FirstSteps { issuer: app.issuer.as_str() }),
-        })
+        };
+        page(Status::OK, account::page(&view))
     }
 }
 

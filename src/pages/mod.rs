@@ -10,8 +10,6 @@ pub mod logout;
 pub mod setup;
 pub mod style;
 
-use maud::Markup;
-
 use crate::app::{App, problem};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{BodyRefusal, Form, Request, Response, Status};
@@ -106,8 +104,8 @@ fn authorization_in_query(request: &Request) -> Result<Option<AuthorizationId>, 
 }
 
 /// A page that no cache keeps: it shows whose it is, and its form is for this browser only.
-fn page(status: Status, markup: Markup) -> Response {
-    Response::html(status, markup.into_string()).no_store()
+fn page(status: Status, markup: impl Into<String>) -> Response {
+    Response::html(status, markup.into()).no_store()
 }
 
 /// Sends the browser on to another page of ours.
