@@ -10,14 +10,11 @@ use crate::oauth::client::Client;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{ClientId, GrantId, UserId};
 use crate::oauth::resource::ResourceUri;
-use crate::oauth::scope::Scope;
 use crate::store::{Fault, WriteTx, audit_logs};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A client asked for something that may be granted.
-    AuthorizeRequested,
     /// A person said yes, and the client got a code.
     AuthorizeGranted,
     /// An authorization request was refused, by a rule or by a person.
@@ -72,7 +69,6 @@ impl Event {
     /// The event's name in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::AuthorizeRequested => "oauth.authorize.requested",
             Self::AuthorizeGranted => "oauth.authorize.granted",
             Self::AuthorizeRefused => "oauth.authorize.refused",
             Self::TokenSuccess => "oauth.token.exchange.success",
@@ -144,7 +140,7 @@ struct Metadata<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     extra_resources: Option<Vec<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
+    scope: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,10 +216,17 @@ impl<'a> Entry<'a> {
         self
     }
 
+    /// The servers that a token is for; the client itself where there is none.
+    #[must_use]
+    pub fn audience(mut self, audience: impl IntoIterator<Item = &'a str>) -> Self {
+        self.metadata.resources = Some(audience.into_iter().collect());
+        self
+    }
+
     /// The scope that it is about.
     #[must_use]
-    pub fn scope(mut self, scope: &Scope) -> Self {
-        self.metadata.scope = Some(scope.to_string());
+    pub fn scope(mut self, scope: &'a str) -> Self {
+        self.metadata.scope = Some(scope);
         self
     }
 

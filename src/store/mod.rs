@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod setup_link;
 pub mod signing_keys;
 mod sql;
+pub mod standing;
 pub mod users;
 mod watch;
 mod writer;

@@ -1,0 +1,395 @@
+//! The authorization endpoint (RFC 6749 3.1), and the one dispatcher of the browser flow.
+//!
+//! A request is checked once and kept as a row; the pages carry its id. After every step the browser comes back here,
+//! and [`decide`] says what is next, so no page needs to know another, and a second factor would be one more [`Step`].
+
+use std::sync::Arc;
+
+use super::{FORM_BYTES_MAX, register_command};
+use crate::app::offer::{self, Offer, Terms, is_remembered, may_skip_consent};
+use crate::app::{App, problem};
+use crate::audit::{Entry, Event, Origin};
+use crate::clock::UnixTime;
+use crate::http::{Form, Request, Response};
+use crate::limits::{Key, Kind, Wait};
+use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
+use crate::oauth::client::Client;
+use crate::oauth::ids::{AuthorizationId, ClientId};
+use crate::oauth::params::Params;
+use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
+use crate::oauth::secret::{Secret, SecretHash, SecretKind};
+use crate::store::authorization_codes::{self, AuthorizationCode};
+use crate::store::authorizations::{self, Approval, Authorization, Stage};
+use crate::store::sessions::{self, SignedIn};
+use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
+
+/// `GET /oauth/authorize`: a new request, or the way back from a page.
+pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
+    match Form::parse(request.query().as_bytes()) {
+        Ok(form) => answer(app, request, &form, now).await,
+        Err(_) => problem::refusal(&request, &PageRefusal::FormMalformed),
+    }
+}
+
+/// `POST /oauth/authorize`: the same from a form. Parameters come from one source only.
+pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
+    match request.form(FORM_BYTES_MAX).await {
+        Ok(form) if request.query().is_empty() => answer(app, request, &form, now).await,
+        Ok(_) | Err(_) => problem::refusal(&request, &PageRefusal::FormMalformed),
+    }
+}
+
+async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) -> Response {
+    let address = Key::address(request.client_ip());
+    if let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
+        return problem::busy(&request, wait);
+    }
+    let visit = Visit {
+        app: Arc::clone(app),
+        session: app.browser.session(&request),
+        origin: Origin::of_request(request.client_ip(), request.header("user-agent")),
+        now,
+    };
+    let params = Params::collect(form.pairs());
+    let done = app.store.write(move |tx| visit.handle(tx, &params)).await;
+    match done {
+        Ok(Next::Go(url)) => Response::see_other(&url).no_store(),
+        Ok(Next::Refuse { refusal, callback, way }) => {
+            let url = callback.refusal_url(&refusal);
+            let reason = reason(&refusal);
+            match way {
+                Way::Redirect => Response::see_other(&url).no_store().because(reason),
+                Way::Link => problem::onward(&request, &refusal, &url).because(reason),
+            }
+        }
+        Ok(Next::Show(refusal)) => problem::refusal(&request, &refusal),
+        Err(why) => problem::fault(&request, &why),
+    }
+}
+
+/// What the browser is told.
+enum Next {
+    /// Go to one of our pages, or back to the client with a code.
+    Go(String),
+    /// Go back to the client with an error.
+    Refuse { refusal: AuthorizeRefusal, callback: Box<Callback>, way: Way },
+    /// Look at a problem, since there is nobody to go back to.
+    Show(PageRefusal),
+}
+
+/// How an error reaches a client.
+enum Way {
+    /// At once.
+    Redirect,
+    /// By a link that the person may follow (RFC 9700 4.11.2).
+    Link,
+}
+
+/// One visit of a browser.
+struct Visit {
+    app: Arc<App>,
+    session: Option<SecretHash>,
+    origin: Origin,
+    now: UnixTime,
+}
+
+impl Visit {
+    fn handle(&self, tx: &WriteTx<'_>, params: &Params) -> Result<Next, Fault> {
+        let session = match &self.session {
+            Some(session) => sessions::find(tx, session, self.now)?,
+            None => None,
+        };
+        match (params.get("authorization"), params.get("client_id")) {
+            (Some(id), None) => self.resume(tx, id, session.as_ref()),
+            (_, client_id) => self.begin(tx, params, client_id, session.as_ref()),
+        }
+    }
+
+    /// A new request: to whom, then what, then on to the first step.
+    fn begin(
+        &self,
+        tx: &WriteTx<'_>,
+        params: &Params,
+        client_id: Option<&str>,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        let Some(id) = client_id.filter(|_| !params.is_repeated("client_id")) else {
+            return Ok(Next::Show(PageRefusal::ClientMissing));
+        };
+        let client = match ClientId::parse(id) {
+            Ok(id) => clients::find(tx, &id)?,
+            Err(_) => None,
+        };
+        let Some(client) = client else { return Ok(Next::Show(PageRefusal::ClientUnknown)) };
+        if params.is_repeated("redirect_uri") {
+            return Ok(Next::Show(PageRefusal::RedirectUriMissing));
+        }
+        let redirect_uri = params.get("redirect_uri");
+        // Of two states none is the client's own.
+        let state = params.raw_state().filter(|_| !params.is_repeated("state"));
+        let callback = match Callback::identify(&client, redirect_uri, state, &self.app.issuer) {
+            Ok(callback) => callback,
+            Err(refusal) => return Ok(Next::Show(refusal)),
+        };
+        let asked = match self.check(tx, params, &client)? {
+            Ok(asked) => asked,
+            Err(refusal) => return self.refuse(tx, refusal, callback, &client, session),
+        };
+        let authorization = Authorization {
+            id: AuthorizationId::new(),
+            client_id: client.id.clone(),
+            redirect_uri: callback.redirect_uri().to_owned(),
+            redirect_uri_sent: redirect_uri.is_some(),
+            state: state.map(str::to_owned),
+            scope: asked.scope,
+            resources: asked.resources,
+            challenge: asked.challenge,
+            prompt: asked.prompt,
+            auth_time_min: asked.max_age.map(|age| self.now.minus(age)),
+            fresh_session: None,
+            created_at: self.now,
+            expires_at: self.now.plus(self.app.settings.lifetimes.authorization),
+            stage: Stage::Pending,
+        };
+        authorizations::insert(tx, &authorization)?;
+        self.step(tx, authorization, &client, callback, session)
+    }
+
+    /// Reads what is asked for, and gives the resources the spelling of the registry.
+    fn check(
+        &self,
+        tx: &ReadTx<'_>,
+        params: &Params,
+        client: &Client,
+    ) -> Result<Result<AuthorizeRequest, AuthorizeRefusal>, Fault> {
+        let mut asked = match AuthorizeRequest::check(params, client) {
+            Ok(asked) => asked,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (known, unknown) = resources::resolve(tx, &asked.resources)?;
+        if !unknown.is_empty() {
+            return Ok(Err(AuthorizeRefusal::ResourceUnknown(unknown)));
+        }
+        asked.resources = known.into_iter().map(|resource| resource.uri).collect();
+        Ok(Ok(asked))
+    }
+
+    /// The way back from a page.
+    fn resume(&self, tx: &WriteTx<'_>, id: &str, session: Option<&SignedIn>) -> Result<Next, Fault> {
+        let authorization = match AuthorizationId::parse(id) {
+            Ok(id) => authorizations::find(tx, &id, self.now)?,
+            Err(_) => None,
+        };
+        let Some(authorization) = authorization else { return Ok(Next::Show(PageRefusal::AuthorizationUnknown)) };
+        let Some(client) = clients::find(tx, &authorization.client_id)? else {
+            return Ok(Next::Show(PageRefusal::ClientUnknown));
+        };
+        let redirect_uri = Some(authorization.redirect_uri.as_str());
+        match Callback::identify(&client, redirect_uri, authorization.state.as_deref(), &self.app.issuer) {
+            Ok(callback) => self.step(tx, authorization, &client, callback, session),
+            Err(refusal) => Ok(Next::Show(refusal)),
+        }
+    }
+
+    /// Does what [`decide`] says.
+    fn step(
+        &self,
+        tx: &WriteTx<'_>,
+        authorization: Authorization,
+        client: &Client,
+        callback: Callback,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        let terms = match session {
+            Some(session) => match offer::offer(tx, &authorization, client, &session.user().id)? {
+                Ok(Offer::Named(terms)) => Some(terms),
+                Ok(Offer::Choose(_)) => None,
+                Err(refusal) => return self.end(tx, refusal, &authorization, callback, client, Some(session)),
+            },
+            None => None,
+        };
+        let remembered = match (session, &terms) {
+            (Some(session), Some(terms)) => {
+                may_skip_consent(client, &authorization.redirect_uri)
+                    && is_remembered(tx, &session.user().id, client, terms)?
+            }
+            _ => false,
+        };
+        let agreement = match terms.filter(|_| remembered) {
+            Some(terms) => Agreement::Remembered(terms),
+            None => Agreement::Open,
+        };
+        let id = authorization.id.as_str();
+        match decide(&authorization, session, agreement) {
+            Step::SignIn => Ok(Next::Go(format!("/login?authorization={id}"))),
+            Step::AskConsent => Ok(Next::Go(format!("/consent?authorization={id}"))),
+            Step::Gone => Ok(Next::Show(PageRefusal::AuthorizationUnknown)),
+            Step::Refuse(refusal) => self.end(tx, refusal, &authorization, callback, client, session),
+            Step::Issue(approval, session) => self.issue(tx, &authorization, &approval, session, client, &callback),
+            Step::Agree(terms, session) => {
+                match authorizations::approve(tx, &authorization.id, session, terms.scope.clone(), terms.uris())? {
+                    Some(approval) => self.issue(tx, &authorization, &approval, session, client, &callback),
+                    None => Ok(Next::Show(PageRefusal::AuthorizationUnknown)),
+                }
+            }
+        }
+    }
+
+    /// Gives the client its code.
+    fn issue(
+        &self,
+        tx: &WriteTx<'_>,
+        authorization: &Authorization,
+        approval: &Approval,
+        session: &SignedIn,
+        client: &Client,
+        callback: &Callback,
+    ) -> Result<Next, Fault> {
+        if !authorizations::answer(tx, &authorization.id)? {
+            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+        }
+        let code = Secret::new(SecretKind::AuthorizationCode);
+        let row = AuthorizationCode {
+            hash: code.hash(),
+            client_id: client.id.clone(),
+            user_id: approval.user().clone(),
+            redirect_uri: authorization.redirect_uri.clone(),
+            redirect_uri_sent: authorization.redirect_uri_sent,
+            challenge: authorization.challenge,
+            scope: approval.scope().clone(),
+            resources: approval.resources().to_vec(),
+            auth_time: session.auth_time(),
+            expires_at: self.now.plus(self.app.settings.lifetimes.code),
+            wrong_verifiers: 0,
+            redeemed: None,
+        };
+        authorization_codes::insert(tx, &row)?;
+        clients::mark_used(tx, client, self.now)?;
+        let scope = approval.scope().to_string();
+        Entry::new(Event::AuthorizeGranted, &self.origin)
+            .client(client)
+            .user(approval.user())
+            .resources(approval.resources())
+            .scope(&scope)
+            .record(tx, self.now)?;
+        Ok(Next::Go(callback.success_url(code.expose())))
+    }
+
+    /// Ends a pending request with an error, once.
+    fn end(
+        &self,
+        tx: &WriteTx<'_>,
+        refusal: AuthorizeRefusal,
+        authorization: &Authorization,
+        callback: Callback,
+        client: &Client,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        if !authorizations::answer(tx, &authorization.id)? {
+            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+        }
+        self.refuse(tx, refusal, callback, client, session)
+    }
+
+    fn refuse(
+        &self,
+        tx: &WriteTx<'_>,
+        refusal: AuthorizeRefusal,
+        callback: Callback,
+        client: &Client,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        let (code, _) = refusal.wire();
+        let mend = mend(&refusal);
+        let entry = Entry::new(Event::AuthorizeRefused, &self.origin)
+            .client(client)
+            .refused(code, refusal.reason())
+            .extra_resources(refusal.resources())
+            .mend(mend.as_deref());
+        match session {
+            Some(session) => entry.user(&session.user().id).record(tx, self.now)?,
+            None => entry.record(tx, self.now)?,
+        }
+        let way = if callback.is_trusted() || session.is_some() { Way::Redirect } else { Way::Link };
+        Ok(Next::Refuse { refusal, callback: Box::new(callback), way })
+    }
+}
+
+/// Whether the person has agreed to these very terms before, in a way that may stand in for a click.
+enum Agreement {
+    Remembered(Terms),
+    Open,
+}
+
+/// What is next in the browser flow.
+enum Step<'a> {
+    /// The person must sign in, or sign in again.
+    SignIn,
+    /// The person must be asked.
+    AskConsent,
+    /// The client gets an error.
+    Refuse(AuthorizeRefusal),
+    /// The client gets a code for what the person agreed to just now.
+    Issue(Approval, &'a SignedIn),
+    /// The client gets a code for what the person agreed to before.
+    Agree(Terms, &'a SignedIn),
+    /// The request was answered already, or is somebody else's.
+    Gone,
+}
+
+/// Decides what is next, from nothing but its arguments.
+fn decide<'a>(authorization: &Authorization, session: Option<&'a SignedIn>, agreement: Agreement) -> Step<'a> {
+    let silent = authorization.prompt == Prompt::None;
+    match &authorization.stage {
+        Stage::Answered => return Step::Gone,
+        Stage::Denied => return Step::Refuse(AuthorizeRefusal::Denied),
+        Stage::Pending | Stage::Approved(_) => {}
+    }
+    let session = match session.filter(|session| is_fresh_enough(authorization, session)) {
+        Some(session) => session,
+        None if silent => return Step::Refuse(AuthorizeRefusal::LoginRequired),
+        None => return Step::SignIn,
+    };
+    match (&authorization.stage, agreement) {
+        // Whoever approved is who the code is for; nobody else's session gets it.
+        (Stage::Approved(approval), _) if *approval.user() == session.user().id => {
+            Step::Issue(approval.clone(), session)
+        }
+        (Stage::Approved(_), _) => Step::Gone,
+        (_, Agreement::Remembered(terms)) if !authorization.prompt.wants_consent() => Step::Agree(terms, session),
+        _ if silent => Step::Refuse(AuthorizeRefusal::ConsentRequired),
+        _ => Step::AskConsent,
+    }
+}
+
+/// Whether the sign-in is as recent as the request wants it: made for this very request, or not older than `max_age`
+/// and no new one is asked for.
+fn is_fresh_enough(authorization: &Authorization, session: &SignedIn) -> bool {
+    if authorization.fresh_session.as_ref() == Some(session.session()) {
+        return true;
+    }
+    !authorization.prompt.wants_login()
+        && authorization.auth_time_min.is_none_or(|oldest| session.auth_time() >= oldest)
+}
+
+/// The command that mends a refusal, where one does.
+fn mend(refusal: &AuthorizeRefusal) -> Option<String> {
+    match refusal {
+        AuthorizeRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
+        _ => None,
+    }
+}
+
+/// The reason for the log line, with the resources in question and the command that mends it.
+fn reason(refusal: &AuthorizeRefusal) -> String {
+    let mut reason = refusal.reason().to_owned();
+    for resource in refusal.resources() {
+        reason.push(' ');
+        reason.push_str(resource.as_str());
+    }
+    if let Some(mend) = mend(refusal) {
+        reason.push_str("; to add it: ");
+        reason.push_str(&mend);
+    }
+    reason
+}

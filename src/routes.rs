@@ -1,0 +1,135 @@
+//! The whole surface on one screen: path and method to handler. Paths are matched exactly; nothing is normalised, so
+//! nothing that stands before this server can read a path differently.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::endpoints::{authorize, discovery, health, introspect, register, revoke, token};
+use crate::http::{Method, Request, Response, Status};
+use crate::oauth::metadata::path;
+use crate::pages::{account, consent, login, logout, setup, style};
+
+/// Answers one request.
+pub async fn answer(app: Arc<App>, request: Request) -> Response {
+    let now = app.clock.now();
+    let app = &app;
+    // HEAD is GET; the server leaves the body out.
+    let verb = match *request.method() {
+        Method::GET | Method::HEAD => Verb::Get,
+        Method::POST => Verb::Post,
+        Method::OPTIONS => return preflight(&request),
+        _ => return unserved(&request),
+    };
+    match (verb, request.path()) {
+        (Verb::Get, "/.well-known/oauth-authorization-server") => open(discovery::authorization_server(app, now)),
+        (Verb::Get, "/.well-known/openid-configuration") => open(discovery::openid_configuration(app, now)),
+        (Verb::Get, path::JWKS) => open(discovery::jwks(app, now)),
+
+        (Verb::Get, path::AUTHORIZE | "/authorize") => authorize::get(app, request, now).await,
+        (Verb::Post, path::AUTHORIZE | "/authorize") => authorize::post(app, request, now).await,
+        (Verb::Post, path::TOKEN | "/token") => open(token::post(app, request, now).await),
+        (Verb::Post, path::REGISTER | "/register") => open(register::post(app, request, now).await),
+        (Verb::Post, path::REVOKE | "/revoke") => open(revoke::post(app, request, now).await),
+        (Verb::Post, path::INTROSPECT) => open(introspect::post(app, request, now).await),
+
+        (Verb::Get, "/login") => login::get(app, request, now).await,
+        (Verb::Post, "/login") => login::post(app, request, now).await,
+        (Verb::Get, "/consent") => consent::get(app, request, now).await,
+        (Verb::Post, "/consent") => consent::post(app, request, now).await,
+        (Verb::Get, "/setup") => setup::get(app, request, now).await,
+        (Verb::Post, "/setup") => setup::post(app, request, now).await,
+        (Verb::Get, "/logout") => logout::get(app, request, now).await,
+        (Verb::Post, "/logout") => logout::post(app, request, now).await,
+        (Verb::Get, "/account") => account::get(app, request, now).await,
+        (Verb::Post, "/account") => account::post(app, request, now).await,
+        (Verb::Get, "/style.css") => style::get(),
+        (Verb::Get, "/") => Response::see_other("/account"),
+
+        (Verb::Get, "/healthz") => health::get(app),
+        _ => unserved(&request),
+    }
+}
+
+enum Verb {
+    Get,
+    Post,
+}
+
+/// Every path and its methods, for the answers to whoever asks otherwise; OPTIONS stands where programs in a page of
+/// another origin may ask, which for pages and the authorization endpoint none may (RFC 9700 2.6). The match above is
+/// what counts, and a test walks this list through it.
+pub const SURFACE: [(&str, &str); 20] = [
+    ("/.well-known/oauth-authorization-server", "GET, HEAD, OPTIONS"),
+    ("/.well-known/openid-configuration", "GET, HEAD, OPTIONS"),
+    (path::JWKS, "GET, HEAD, OPTIONS"),
+    (path::TOKEN, "POST, OPTIONS"),
+    ("/token", "POST, OPTIONS"),
+    (path::REGISTER, "POST, OPTIONS"),
+    ("/register", "POST, OPTIONS"),
+    (path::REVOKE, "POST, OPTIONS"),
+    ("/revoke", "POST, OPTIONS"),
+    (path::INTROSPECT, "POST, OPTIONS"),
+    (path::AUTHORIZE, "GET, HEAD, POST"),
+    ("/authorize", "GET, HEAD, POST"),
+    ("/login", "GET, HEAD, POST"),
+    ("/consent", "GET, HEAD, POST"),
+    ("/setup", "GET, HEAD, POST"),
+    ("/logout", "GET, HEAD, POST"),
+    ("/account", "GET, HEAD, POST"),
+    ("/style.css", "GET, HEAD"),
+    ("/", "GET, HEAD"),
+    ("/healthz", "GET, HEAD"),
+];
+
+fn methods_of(path: &str) -> Option<&'static str> {
+    SURFACE.iter().find(|(served, methods)| *served == path).map(|(_, methods)| *methods)
+}
+
+/// An answer that a page of any origin may read. There is nothing in it that cookies would add to, so any origin is
+/// allowed and credentials are not.
+fn open(response: Response) -> Response {
+    response
+        .with_header("access-control-allow-origin", "*")
+        .with_header("access-control-expose-headers", "WWW-Authenticate, Retry-After")
+}
+
+/// What a browser asks before a page of another origin may ask. Never needs anything, and changes nothing.
+fn preflight(request: &Request) -> Response {
+    match methods_of(request.path()) {
+        Some(methods) if methods.contains("OPTIONS") => {
+            let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
+            open(Response::new(Status::NO_CONTENT))
+                .with_header("access-control-allow-methods", methods)
+                // Reflected, because each revision of MCP adds headers of its own.
+                .with_header("access-control-allow-headers", headers)
+                .with_header("access-control-max-age", "86400")
+                .with_header("vary", "access-control-request-headers")
+        }
+        _ => unserved(request),
+    }
+}
+
+/// 405 for a path that is served otherwise, 404 for any other: JSON, but to whoever asks for HTML.
+fn unserved(request: &Request) -> Response {
+    #[derive(Serialize)]
+    struct Body {
+        error: &'static str,
+        error_description: &'static str,
+    }
+
+    let (status, description) = match methods_of(request.path()) {
+        Some(_) => (Status::METHOD_NOT_ALLOWED, "This path is not served with this method; see Allow."),
+        None => (Status::NOT_FOUND, "There is nothing at this path."),
+    };
+    let response = if request.accepts_html() {
+        Response::text(status, format!("{description}\n"))
+    } else {
+        Response::json(status, &Body { error: "invalid_request", error_description: description })
+    };
+    match methods_of(request.path()) {
+        Some(methods) => response.with_header("allow", methods),
+        None => response,
+    }
+}

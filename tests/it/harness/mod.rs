@@ -1,0 +1,12 @@
+//! What every test stands on: a server on a real socket with a clock turned by hand, a browser that keeps cookies
+//! and submits forms, and a client application. A test reads as a transcript of requests and answers.
+
+mod answer;
+mod browser;
+mod client_app;
+mod server;
+
+pub use answer::Answer;
+pub use browser::Browser;
+pub use client_app::{ClientApp, Pkce, Tokens};
+pub use server::{R1, R2, Server};
