@@ -1,7 +1,10 @@
 //! The tests: each file a part of the surface, each test a rule, told as requests and answers over a real socket.
 
+#![expect(unreachable_pub, reason = "a test binary exports nothing")]
+
 mod harness;
 
+mod flow;
 mod http_server;
 mod schema;
 mod tidy;

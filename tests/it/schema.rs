@@ -76,7 +76,11 @@ fn a_db_18_an_empty_a_foreign_and_a_newer_file_are_left_alone() {
     let directory = tempfile::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name);
     fs::write(at("empty.db"), "").expect("a file");
-    fs::write(at("text.db"), "Not a database, but a text that is long enough to be taken for a header.".repeat(20)).expect("a file");
+    fs::write(
+        at("text.db"),
+        "Not a database, but a text that is long enough to be taken for a header.".repeat(20),
+    )
+    .expect("a file");
     Connection::open(at("foreign.db")).expect("a file").execute_batch("create table t (x)").expect("a table");
     let newer = new_database(directory.path());
     Connection::open(&newer).expect("the file").pragma_update(None, "user_version", 999).expect("a version");
@@ -105,5 +109,9 @@ fn a_database_is_never_made_over_another_file() {
     let issuer = Issuer::parse("https://other.test").expect("an issuer");
     assert!(matches!(schema::create(&path, &issuer, UnixTime::new(0)), Err(OpenRefusal::Exists(_))));
     assert_eq!(fs::read(&path).expect("the file"), before);
-    assert_eq!(fs::read_dir(directory.path()).expect("the directory").count(), 1, "nothing unfinished is left");
+    assert_eq!(
+        fs::read_dir(directory.path()).expect("the directory").count(),
+        1,
+        "nothing unfinished is left"
+    );
 }
