@@ -10,8 +10,9 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -177,12 +178,7 @@ where
     let requests = Cell::new(0);
     let service = service_fn(move |request| {
         let number = requests.replace(requests.get() + 1);
-        let screened = match link.bad_head(number) {
-            Some(refusal) => Err(refusal),
-            None => screen(&request, limits.headers),
-        };
-        let verdict = screened.map(|()| handler.clone());
-        answer(request, verdict, Arc::clone(&link), limits.request_time)
+        answer(request, number, &handler, &link, &limits)
     });
     let connection = http1::Builder::new()
         // The socket has its own deadlines; hyper's would cut off a connection between two requests.
@@ -194,41 +190,71 @@ where
 }
 
 /// One request, one answer, one line.
-async fn answer<H, F>(
+///
+/// The handler's future is boxed: those of a whole application are kilobytes, and hyper moves what it is
+/// given several times.
+fn answer<H, F>(
     request: hyper::Request<Incoming>,
-    verdict: Result<H, Refusal>,
-    link: Arc<Link>,
-    request_time: Duration,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible>
+    number: u64,
+    handler: &H,
+    link: &Arc<Link>,
+    limits: &Limits,
+) -> impl Future<Output = Result<hyper::Response<Full<Bytes>>, Infallible>> + use<H, F>
 where
     H: Fn(Request) -> F,
     F: Future<Output = Response>,
 {
     link.begin_answer(!request.body().is_end_stream());
-    // Behind a chunked body the socket's watch is blind, so nothing may follow.
-    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
-    let mut line = RequestLine::begin(&request);
-    let request = Request::new(request, Arc::clone(&link));
-    line.client = Some(request.client_ip());
-    let is_refused = verdict.is_err();
-    let mut response = match verdict {
-        Ok(handler) => {
-            let handled = survive(async move { handler(request).await });
-            tokio::time::timeout(request_time, handled).await.unwrap_or_else(|_| {
-                error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
-                    .because("the request's time was up")
-            })
-        }
-        Err(refusal) => turn_away(refusal),
+    let screened = match link.bad_head(number) {
+        Some(refusal) => Err(refusal),
+        None => screen(&request, limits.headers),
     };
-    let is_body_unread = link.end_answer();
-    line.status = Some(response.status());
-    line.reason = response.take_reason();
-    let mut response = response.into_hyper();
-    if is_refused || is_body_unread || is_chunked {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    // Behind a chunked body the socket's watch is blind, so nothing may follow; nor after a refusal.
+    let is_last = screened.is_err() || request.headers().contains_key(TRANSFER_ENCODING);
+    let request = Request::new(request, Arc::clone(link));
+    let line = RequestLine::begin(&request);
+    let handled = match screened {
+        Ok(()) => catch_unwind(AssertUnwindSafe(|| Box::pin(handler(request)))).map_err(|_| panicked()),
+        Err(refusal) => Err(turn_away(refusal)),
+    };
+    let (link, request_time) = (Arc::clone(link), limits.request_time);
+    async move {
+        let mut response = match handled {
+            Ok(handled) => in_time(handled, request_time).await,
+            Err(response) => response,
+        };
+        let is_body_unread = link.end_answer();
+        line.end(response.status(), response.take_reason());
+        let mut response = response.into_hyper();
+        if is_last || is_body_unread {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
     }
-    Ok(response)
+}
+
+/// The handler's answer; 503 if it takes too long, and 500 if it panics: one broken request must not take
+/// the others of its connection with it.
+async fn in_time<F: Future<Output = Response>>(mut handled: Pin<Box<F>>, request_time: Duration) -> Response {
+    // What a panic may have left half-done is this request's own; everything shared is behind locks that
+    // notice, or in the store.
+    let mut attempt = |cx: &mut Context<'_>| {
+        catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(panicked()))
+    };
+    // Most answers are there at once and need no timer.
+    if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(attempt(cx))).await {
+        return response;
+    }
+    tokio::time::timeout(request_time, poll_fn(attempt)).await.unwrap_or_else(|_| {
+        error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
+            .because("the request's time was up")
+    })
+}
+
+fn panicked() -> Response {
+    let body = Bytes::from_static(br#"{"error":"server_error"}"#);
+    Response::json_bytes(Status::INTERNAL_SERVER_ERROR, body).no_store().because("the handler panicked")
 }
 
 fn turn_away(refusal: Refusal) -> Response {
@@ -251,32 +277,12 @@ fn error(status: Status, word: &'static str, description: &'static str) -> Respo
     Response::json(status, &Body { error: word, error_description: description }).no_store()
 }
 
-/// The handler's answer, or 500 if it panics: one broken request must not take the others with it.
-async fn survive(handled: impl Future<Output = Response>) -> Response {
-    let mut handled = pin!(handled);
-    // What a panic may have left half-done is this request's own; everything shared is behind locks that
-    // notice, or in the store.
-    let outcome = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
-    });
-    match outcome.await {
-        Ok(response) => response,
-        Err(_) => {
-            let body = Bytes::from_static(br#"{"error":"server_error"}"#);
-            Response::json_bytes(Status::INTERNAL_SERVER_ERROR, body)
-                .no_store()
-                .because("the handler panicked")
-        }
-    }
-}
-
 /// The log line of a request. It is written when dropped, so that a request whose client went away, or
 /// that the shutdown cut off, leaves one as well. The query never appears in it: codes and secrets do.
 struct RequestLine {
     method: Method,
     target: Uri,
-    client: Option<IpAddr>,
+    client: IpAddr,
     agent: Option<HeaderValue>,
     started: Instant,
     status: Option<Status>,
@@ -284,16 +290,22 @@ struct RequestLine {
 }
 
 impl RequestLine {
-    fn begin(request: &hyper::Request<Incoming>) -> Self {
+    fn begin(request: &Request) -> Self {
         Self {
             method: request.method().clone(),
-            target: request.uri().clone(),
-            client: None,
+            target: request.target().clone(),
+            client: request.client_ip(),
             agent: request.headers().get(USER_AGENT).cloned(),
             started: Instant::now(),
             status: None,
             reason: None,
         }
+    }
+
+    /// Writes the line of a request that was answered.
+    fn end(mut self, status: Status, reason: Option<Cow<'static, str>>) {
+        self.status = Some(status);
+        self.reason = reason;
     }
 }
 
@@ -309,7 +321,7 @@ impl Drop for RequestLine {
             path = self.target.path(),
             status = self.status.map(|status| status.as_u16()),
             ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ip = self.client.map(tracing::field::display),
+            ip = %self.client,
             agent = self.agent.as_ref().map(|agent| agent.to_str().unwrap_or("(not ASCII)")),
             reason,
         );

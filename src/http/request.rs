@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use hyper::Uri;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, CONTENT_ENCODING, HeaderMap};
 
@@ -66,6 +67,11 @@ impl Request {
     /// The method; one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS.
     pub fn method(&self) -> &Method {
         self.inner.method()
+    }
+
+    /// The target as hyper keeps it, to be shared without copying.
+    pub(crate) fn target(&self) -> &Uri {
+        self.inner.uri()
     }
 
     /// The path as it was sent: never normalised, never decoded, always visible ASCII.
