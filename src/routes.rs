@@ -86,7 +86,7 @@ pub const SURFACE: [(&str, &str); 20] = [
 ];
 
 fn methods_of(path: &str) -> Option<&'static str> {
-    SURFACE.iter().find(|(served, methods)| *served == path).map(|(_, methods)| *methods)
+    SURFACE.iter().find(|(served, _)| *served == path).map(|(_, methods)| *methods)
 }
 
 /// An answer that a page of any origin may read. There is nothing in it that cookies would add to, so any origin is
