@@ -23,7 +23,9 @@ pub async fn answer(app: Arc<App>, request: Request) -> Response {
         _ => return unserved(&request),
     };
     match (verb, request.path()) {
-        (Verb::Get, "/.well-known/oauth-authorization-server") => open(discovery::authorization_server(app, now)),
+        (Verb::Get, "/.well-known/oauth-authorization-server") => {
+            open(discovery::authorization_server(app, now))
+        }
         (Verb::Get, "/.well-known/openid-configuration") => open(discovery::openid_configuration(app, now)),
         (Verb::Get, path::JWKS) => open(discovery::jwks(app, now)),
 
@@ -99,7 +101,8 @@ fn open(response: Response) -> Response {
 fn preflight(request: &Request) -> Response {
     match methods_of(request.path()) {
         Some(methods) if methods.contains("OPTIONS") => {
-            let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
+            let headers =
+                request.header("access-control-request-headers").unwrap_or("authorization, content-type");
             open(Response::new(Status::NO_CONTENT))
                 .with_header("access-control-allow-methods", methods)
                 // Reflected, because each revision of MCP adds headers of its own.

@@ -180,7 +180,9 @@ impl Visit {
             Ok(id) => authorizations::find(tx, &id, self.now)?,
             Err(_) => None,
         };
-        let Some(authorization) = authorization else { return Ok(Next::Show(PageRefusal::AuthorizationUnknown)) };
+        let Some(authorization) = authorization else {
+            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+        };
         let Some(client) = clients::find(tx, &authorization.client_id)? else {
             return Ok(Next::Show(PageRefusal::ClientUnknown));
         };
@@ -204,7 +206,9 @@ impl Visit {
             Some(session) => match offer::offer(tx, &authorization, client, &session.user().id)? {
                 Ok(Offer::Named(terms)) => Some(terms),
                 Ok(Offer::Choose(_)) => None,
-                Err(refusal) => return self.end(tx, refusal, &authorization, callback, client, Some(session)),
+                Err(refusal) => {
+                    return self.end(tx, refusal, &authorization, callback, client, Some(session));
+                }
             },
             None => None,
         };
@@ -225,9 +229,17 @@ impl Visit {
             Step::AskConsent => Ok(Next::Go(format!("/consent?authorization={id}"))),
             Step::Gone => Ok(Next::Show(PageRefusal::AuthorizationUnknown)),
             Step::Refuse(refusal) => self.end(tx, refusal, &authorization, callback, client, session),
-            Step::Issue(approval, session) => self.issue(tx, &authorization, &approval, session, client, &callback),
+            Step::Issue(approval, session) => {
+                self.issue(tx, &authorization, &approval, session, client, &callback)
+            }
             Step::Agree(terms, session) => {
-                match authorizations::approve(tx, &authorization.id, session, terms.scope.clone(), terms.uris())? {
+                match authorizations::approve(
+                    tx,
+                    &authorization.id,
+                    session,
+                    terms.scope.clone(),
+                    terms.uris(),
+                )? {
                     Some(approval) => self.issue(tx, &authorization, &approval, session, client, &callback),
                     None => Ok(Next::Show(PageRefusal::AuthorizationUnknown)),
                 }
@@ -338,7 +350,11 @@ enum Step<'a> {
 }
 
 /// Decides what is next, from nothing but its arguments.
-fn decide<'a>(authorization: &Authorization, session: Option<&'a SignedIn>, agreement: Agreement) -> Step<'a> {
+fn decide<'a>(
+    authorization: &Authorization,
+    session: Option<&'a SignedIn>,
+    agreement: Agreement,
+) -> Step<'a> {
     let silent = authorization.prompt == Prompt::None;
     match &authorization.stage {
         Stage::Answered => return Step::Gone,
@@ -356,7 +372,9 @@ fn decide<'a>(authorization: &Authorization, session: Option<&'a SignedIn>, agre
             Step::Issue(approval.clone(), session)
         }
         (Stage::Approved(_), _) => Step::Gone,
-        (_, Agreement::Remembered(terms)) if !authorization.prompt.wants_consent() => Step::Agree(terms, session),
+        (_, Agreement::Remembered(terms)) if !authorization.prompt.wants_consent() => {
+            Step::Agree(terms, session)
+        }
         _ if silent => Step::Refuse(AuthorizeRefusal::ConsentRequired),
         _ => Step::AskConsent,
     }
@@ -375,7 +393,9 @@ fn is_fresh_enough(authorization: &Authorization, session: &SignedIn) -> bool {
 /// The command that mends a refusal, where one does.
 fn mend(refusal: &AuthorizeRefusal) -> Option<String> {
     match refusal {
-        AuthorizeRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
+        AuthorizeRefusal::ResourceUnknown(unknown) => {
+            unknown.first().map(|uri| register_command(uri.as_str()))
+        }
         _ => None,
     }
 }

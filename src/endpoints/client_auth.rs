@@ -59,7 +59,9 @@ impl Credentials {
             return Err(Refusal::ClientAuthenticatedTwice);
         }
         let mut candidates = Vec::new();
-        for (id, secret) in [decoded(&raw_id).zip(decoded(&raw_secret)), Some((raw_id, raw_secret))].into_iter().flatten() {
+        for (id, secret) in
+            [decoded(&raw_id).zip(decoded(&raw_secret)), Some((raw_id, raw_secret))].into_iter().flatten()
+        {
             let Ok(id) = ClientId::parse(&id) else { continue };
             let secret = (!secret.is_empty()).then(|| SecretHash::of(&secret));
             if !candidates.contains(&(id.clone(), secret)) {
@@ -81,13 +83,18 @@ impl Credentials {
 }
 
 /// Finds out whether the client is who it says.
-pub(super) fn authenticate(tx: &ReadTx<'_>, credentials: &Credentials) -> Result<AuthenticatedClient, Stop<TokenRefusal>> {
+pub(super) fn authenticate(
+    tx: &ReadTx<'_>,
+    credentials: &Credentials,
+) -> Result<AuthenticatedClient, Stop<TokenRefusal>> {
     let mut refusal = TokenRefusal::ClientUnknown;
     for (id, secret) in &credentials.candidates {
         let Some(client) = clients::find(tx, id)? else { continue };
         refusal = match (&client.credential, secret) {
             (Credential::Public, None) => return Ok(AuthenticatedClient(client)),
-            (Credential::Secret { hash, .. }, Some(secret)) if hash == secret => return Ok(AuthenticatedClient(client)),
+            (Credential::Secret { hash, .. }, Some(secret)) if hash == secret => {
+                return Ok(AuthenticatedClient(client));
+            }
             (Credential::Secret { .. }, None) => TokenRefusal::SecretMissing,
             // A public client that sends a secret was confused with another one; it does not become confidential.
             (Credential::Public | Credential::Secret { .. }, Some(_)) => TokenRefusal::SecretWrong,
@@ -132,9 +139,20 @@ mod tests {
         assert_eq!(read("Basic aWQ6c2U6Y3JldA=="), yes);
         assert_eq!(read("bAsIc aWQ6c2U6Y3JldA=="), yes);
         for wrong in [
-            "Basic", "Basic ", "Basic aWQ6c2U6Y3JldA", "Basic  aWQ6c2U6Y3JldA==", "Basic\taWQ6c2U6Y3JldA==",
-            "Basic aWQ6c2U6Y3JldA== x", "Basic aWQ6 c2U6Y3JldA==", "Basic aWQ", "Basic aWQ=", "Basic OnNlY3JldA==",
-            "Basic _-8=", "Basic /zrv", "Bearer aWQ6c2U6Y3JldA==", "Basic aWQ6YQpi",
+            "Basic",
+            "Basic ",
+            "Basic aWQ6c2U6Y3JldA",
+            "Basic  aWQ6c2U6Y3JldA==",
+            "Basic\taWQ6c2U6Y3JldA==",
+            "Basic aWQ6c2U6Y3JldA== x",
+            "Basic aWQ6 c2U6Y3JldA==",
+            "Basic aWQ",
+            "Basic aWQ=",
+            "Basic OnNlY3JldA==",
+            "Basic _-8=",
+            "Basic /zrv",
+            "Bearer aWQ6c2U6Y3JldA==",
+            "Basic aWQ6YQpi",
         ] {
             assert_eq!(read(wrong), None, "{wrong:?}");
         }

@@ -64,7 +64,12 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     }
 }
 
-fn answer(app: &App, request: &Request, params: &Params, now: UnixTime) -> Result<Option<Active>, Stop<TokenRefusal>> {
+fn answer(
+    app: &App,
+    request: &Request,
+    params: &Params,
+    now: UnixTime,
+) -> Result<Option<Active>, Stop<TokenRefusal>> {
     if let Some(name) = params.first_repeated() {
         return Err(TokenRefusal::ParameterRepeated(name).into());
     }

@@ -75,7 +75,8 @@ fn unreadable(refusal: &BodyRefusal) -> Response {
 fn fault(fault: &Fault) -> Response {
     tracing::error!("{fault}");
     if fault.is_temporary() {
-        let answer = error(ErrorCode::TemporarilyUnavailable, "The server cannot reach its storage; try again soon.");
+        let answer =
+            error(ErrorCode::TemporarilyUnavailable, "The server cannot reach its storage; try again soon.");
         return answer.with_header("retry-after", "5").because("fault");
     }
     error(ErrorCode::ServerError, "").because("fault")
@@ -88,7 +89,10 @@ fn busy(wait: Seconds) -> Response {
         error_description: "Too many requests; wait as long as Retry-After says.",
     };
     let wait = wait.as_u32().max(1).to_string();
-    Response::json(Status::TOO_MANY_REQUESTS, &body).no_store().with_header("retry-after", &wait).because("throttled")
+    Response::json(Status::TOO_MANY_REQUESTS, &body)
+        .no_store()
+        .with_header("retry-after", &wait)
+        .because("throttled")
 }
 
 /// Who asks, for the limits and the audit.

@@ -32,14 +32,19 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
                 Ok(pair) => pair,
                 Err(refusal) => {
                     let (code, _) = refusal.wire();
-                    Entry::new(Event::ClientRefused, &origin).refused(code, refusal.reason()).record(tx, now)?;
+                    Entry::new(Event::ClientRefused, &origin)
+                        .refused(code, refusal.reason())
+                        .record(tx, now)?;
                     return Ok(Err(refusal));
                 }
             };
             let metadata = serde_json::to_string(&registered.metadata)
                 .map_err(|source| Fault::new("write a client's metadata", source))?;
             clients::insert(tx, &client, &metadata)?;
-            Entry::new(Event::ClientRegistered, &origin).client(&client).subject(&client.name).record(tx, now)?;
+            Entry::new(Event::ClientRegistered, &origin)
+                .client(&client)
+                .subject(&client.name)
+                .record(tx, now)?;
             Ok(Ok(registered))
         })
         .await;

@@ -31,8 +31,9 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     let params = Params::collect(form.pairs());
     let read = match params.first_repeated() {
         Some(name) => Err(TokenRefusal::ParameterRepeated(name)),
-        None => Credentials::read(&request, &params)
-            .and_then(|credentials| Ok((credentials, params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?))),
+        None => Credentials::read(&request, &params).and_then(|credentials| {
+            Ok((credentials, params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?))
+        }),
     };
     let (credentials, token) = match read {
         Ok(read) => read,

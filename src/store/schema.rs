@@ -26,6 +26,11 @@ const APPLICATION_ID: i32 = 0x5673_7462;
 /// What turns a file of version N into one of version N + 1, at index N. Entries are never edited after a release.
 const UPGRADES: &[&str] = &[];
 
+/// Today's schema version, as in a file's `user_version`.
+pub const fn version() -> usize {
+    UPGRADES.len()
+}
+
 /// Why a file is not opened or made.
 #[derive(Debug)]
 pub enum OpenRefusal {

@@ -46,18 +46,15 @@ impl BareWriter {
     /// Rotates one row; done when it is on the disk.
     pub(crate) async fn rotate(&self, row: i64) -> Result<(), String> {
         let (done, committed) = oneshot::channel();
-        self.0
-            .send(Rotation { row, done })
-            .map_err(|_| "the writer has ended")?;
+        self.0.send(Rotation { row, done }).map_err(|_| "the writer has ended")?;
         committed.await.map_err(|_| "the writer has ended")?
     }
 }
 
 fn write_all(connection: &mut Connection, receiver: &mpsc::Receiver<Rotation>) {
     while let Ok(first) = receiver.recv() {
-        let group: Vec<Rotation> = std::iter::once(first)
-            .chain(receiver.try_iter().take(GROUP - 1))
-            .collect();
+        let group: Vec<Rotation> =
+            std::iter::once(first).chain(receiver.try_iter().take(GROUP - 1)).collect();
         let outcome = write_group(connection, &group).map_err(|error| error.to_string());
         for rotation in group {
             // A connection that is gone waits for nothing.

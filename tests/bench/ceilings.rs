@@ -68,10 +68,7 @@ pub(crate) fn serve(kind: &str, setting: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     match kind {
         "constant" => {
-            let body = Bytes::from(vec![
-                b'x';
-                setting.parse().map_err(|_| "a body size is a number")?
-            ]);
+            let body = Bytes::from(vec![b'x'; setting.parse().map_err(|_| "a body size is a number")?]);
             runtime.block_on(accept(move |_| {
                 let body = body.clone();
                 async move { Ok(body) }
@@ -95,13 +92,8 @@ where
     A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Bytes, String>> + Send,
 {
-    let listener = TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .map_err(|error| error.to_string())?;
-    println!(
-        "http://{}",
-        listener.local_addr().map_err(|error| error.to_string())?
-    );
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
+    println!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
     loop {
         let (stream, _) = listener.accept().await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
@@ -112,9 +104,7 @@ where
                 async move { body.await.map(|body| Response::new(Full::new(body))) }
             });
             // A connection that the load generator closed is no news.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
@@ -134,19 +124,12 @@ impl Signer {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)
                     .map_err(|_| "ring refuses its own key")
             })?;
-        Ok(Signer {
-            key,
-            random,
-            input: "a".repeat(SIGNING_INPUT_BYTES),
-        })
+        Ok(Signer { key, random, input: "a".repeat(SIGNING_INPUT_BYTES) })
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Bytes, String> {
         form_field(request, "grant_type").await?;
-        let signature = self
-            .key
-            .sign(&self.random, self.input.as_bytes())
-            .map_err(|_| "no signature")?;
+        let signature = self.key.sign(&self.random, self.input.as_bytes()).map_err(|_| "no signature")?;
         let signature = URL_SAFE_NO_PAD.encode(signature.as_ref());
         Ok(token_answer(&format!("{}.{signature}", self.input)))
     }
@@ -154,9 +137,7 @@ impl Signer {
 
 async fn rotate(writer: BareWriter, request: Request<Incoming>) -> Result<Bytes, String> {
     let row = form_field(request, "row").await?;
-    writer
-        .rotate(row.parse().map_err(|_| "a row is a number")?)
-        .await?;
+    writer.rotate(row.parse().map_err(|_| "a row is a number")?).await?;
     Ok(token_answer(&"a".repeat(SIGNING_INPUT_BYTES + 87)))
 }
 
@@ -168,12 +149,7 @@ fn token_answer(token: &str) -> Bytes {
 
 /// Reads the whole form, as a token endpoint has to, and hands out one field of it.
 async fn form_field(request: Request<Incoming>, name: &str) -> Result<String, String> {
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .map_err(|error| error.to_string())?
-        .to_bytes();
+    let body = request.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
     let mut found = None;
     for (key, value) in form_urlencoded::parse(&body) {
         if key == name {

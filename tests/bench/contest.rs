@@ -59,12 +59,7 @@ pub(crate) struct Contest {
 impl Side {
     /// One connection per maker.
     pub(crate) fn new(server: &Process, makers: Vec<Maker>) -> Side {
-        Side {
-            address: server.address(),
-            id: server.id(),
-            makers,
-            before: Vec::new(),
-        }
+        Side { address: server.address(), id: server.id(), makers, before: Vec::new() }
     }
 
     /// With requests that are made before each run, untimed and for as long: they supply what the run uses up.
@@ -86,9 +81,7 @@ impl Side {
             p50_ms: found.latencies.quantile_ms(0.5),
             p99_ms: found.latencies.quantile_ms(0.99),
             max_ms: found.latencies.max_ms(),
-            processor_us: before
-                .zip(after)
-                .map(|(before, after)| (after - before) * 1e6 / answers),
+            processor_us: before.zip(after).map(|(before, after)| (after - before) * 1e6 / answers),
         })
     }
 }
@@ -101,13 +94,7 @@ impl Contest {
         ours: Result<Side, String>,
         ceiling: Result<Side, String>,
     ) -> Contest {
-        Contest {
-            name,
-            goal_percent,
-            ours,
-            ceiling,
-            rounds: Vec::new(),
-        }
+        Contest { name, goal_percent, ours, ceiling, rounds: Vec::new() }
     }
 
     /// One run of each side. Who goes first changes from round to round: the second finds a warmer machine.
@@ -116,21 +103,14 @@ impl Contest {
             let ceiling = sample(&mut self.ceiling, run).await;
             (sample(&mut self.ours, run).await, ceiling)
         } else {
-            (
-                sample(&mut self.ours, run).await,
-                sample(&mut self.ceiling, run).await,
-            )
+            (sample(&mut self.ours, run).await, sample(&mut self.ceiling, run).await)
         };
         self.rounds.push(pair);
     }
 
     /// Why there is no figure of ours, or of the ceiling.
     pub(crate) fn failure(&self) -> Option<String> {
-        let ceiling = self
-            .ceiling
-            .as_ref()
-            .err()
-            .map(|reason| format!("the ceiling: {reason}"));
+        let ceiling = self.ceiling.as_ref().err().map(|reason| format!("the ceiling: {reason}"));
         self.ours.as_ref().err().cloned().or(ceiling)
     }
 
@@ -138,34 +118,19 @@ impl Contest {
     pub(crate) fn ours(&self, figure: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         // A side that failed half-way has no figure at all, rather than one of its good rounds.
         self.ours.as_ref().ok()?;
-        median(
-            self.rounds
-                .iter()
-                .filter_map(|(ours, _)| figure(ours.as_ref()?))
-                .collect(),
-        )
+        median(self.rounds.iter().filter_map(|(ours, _)| figure(ours.as_ref()?)).collect())
     }
 
     /// The same of the ceiling.
     pub(crate) fn ceiling(&self, figure: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         self.ceiling.as_ref().ok()?;
-        median(
-            self.rounds
-                .iter()
-                .filter_map(|(_, ceiling)| figure(ceiling.as_ref()?))
-                .collect(),
-        )
+        median(self.rounds.iter().filter_map(|(_, ceiling)| figure(ceiling.as_ref()?)).collect())
     }
 
     /// Our share of the ceiling's rate in each round, in percent.
     pub(crate) fn shares(&self) -> Vec<f64> {
-        let pairs = self
-            .rounds
-            .iter()
-            .filter_map(|(ours, ceiling)| ours.zip(*ceiling));
-        pairs
-            .map(|(ours, ceiling)| 100.0 * ours.rate / ceiling.rate)
-            .collect()
+        let pairs = self.rounds.iter().filter_map(|(ours, ceiling)| ours.zip(*ceiling));
+        pairs.map(|(ours, ceiling)| 100.0 * ours.rate / ceiling.rate).collect()
     }
 }
 
@@ -197,11 +162,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
-    Some(if values.len().is_multiple_of(2) {
-        (values[middle - 1] + upper) / 2.0
-    } else {
-        upper
-    })
+    Some(if values.len().is_multiple_of(2) { (values[middle - 1] + upper) / 2.0 } else { upper })
 }
 
 /// Holds the median against known ones.

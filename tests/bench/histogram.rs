@@ -19,11 +19,7 @@ pub(crate) struct Histogram {
 impl Histogram {
     /// An empty histogram.
     pub(crate) fn new() -> Histogram {
-        Histogram {
-            counts: vec![0; BUCKETS],
-            total: 0,
-            max: 0,
-        }
+        Histogram { counts: vec![0; BUCKETS], total: 0, max: 0 }
     }
 
     /// Counts one latency.
@@ -96,19 +92,10 @@ pub(crate) fn check() {
     }
     for (quantile, expected) in [(0.5, 0.5), (0.99, 0.99), (1.0, 1.0)] {
         let found = histogram.quantile_ms(quantile);
-        assert!(
-            (found / expected - 1.0).abs() < 0.016,
-            "quantile {quantile}: {found}, not {expected}"
-        );
+        assert!((found / expected - 1.0).abs() < 0.016, "quantile {quantile}: {found}, not {expected}");
     }
-    for value in (0..64)
-        .map(|bit| 1u64 << bit)
-        .chain([0, 63, 65, 127, 129, u64::MAX])
-    {
+    for value in (0..64).map(|bit| 1u64 << bit).chain([0, 63, 65, 127, 129, u64::MAX]) {
         let edge = upper_edge(bucket(value));
-        assert!(
-            edge >= value && bucket(edge) == bucket(value),
-            "the bucket of {value} ends at {edge}"
-        );
+        assert!(edge >= value && bucket(edge) == bucket(value), "the bucket of {value} ends at {edge}");
     }
 }

@@ -59,18 +59,12 @@ pub(crate) async fn run(
     for (wire, maker) in wires {
         tasks.spawn(converse(wire, maker, start + duration));
     }
-    let mut run = Run {
-        elapsed: duration,
-        latencies: Histogram::new(),
-        refused: 0,
-        first_refusal: None,
-    };
+    let mut run = Run { elapsed: duration, latencies: Histogram::new(), refused: 0, first_refusal: None };
     let mut last_answer = start;
     // A server that stops answering must not hold the whole bench.
     let patience = duration + Duration::from_secs(10);
-    while let Some(task) = timeout(patience, tasks.join_next())
-        .await
-        .map_err(|_| "no answer for 10 s".to_owned())?
+    while let Some(task) =
+        timeout(patience, tasks.join_next()).await.map_err(|_| "no answer for 10 s".to_owned())?
     {
         let (maker, talk) = task.map_err(|error| format!("a connection's task failed: {error}"))??;
         makers.push(maker);
@@ -92,12 +86,7 @@ struct Talk {
 }
 
 async fn converse(mut wire: Wire, mut maker: Maker, until: Instant) -> Result<(Maker, Talk), String> {
-    let mut talk = Talk {
-        latencies: Histogram::new(),
-        refused: 0,
-        first_refusal: None,
-        end: Instant::now(),
-    };
+    let mut talk = Talk { latencies: Histogram::new(), refused: 0, first_refusal: None, end: Instant::now() };
     let (mut request, mut last) = (Vec::new(), Vec::new());
     loop {
         request.clear();
@@ -144,36 +133,22 @@ impl Answer<'_> {
     /// Status and the beginning of the body, for a reason in the table.
     pub(crate) fn in_words(&self) -> String {
         let body: String = String::from_utf8_lossy(self.body).chars().take(160).collect();
-        format!(
-            "answered {} {}",
-            self.status,
-            body.split_whitespace().collect::<Vec<_>>().join(" ")
-        )
+        format!("answered {} {}", self.status, body.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 }
 
 impl Wire {
     /// Connects.
     pub(crate) async fn open(address: SocketAddr) -> Result<Wire, String> {
-        let stream = TcpStream::connect(address)
-            .await
-            .map_err(|error| format!("connect: {error}"))?;
+        let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
         // Without it the kernel waits for more to send, and measures itself.
-        stream
-            .set_nodelay(true)
-            .map_err(|error| format!("TCP_NODELAY: {error}"))?;
-        Ok(Wire {
-            stream,
-            buffer: Vec::with_capacity(4096),
-        })
+        stream.set_nodelay(true).map_err(|error| format!("TCP_NODELAY: {error}"))?;
+        Ok(Wire { stream, buffer: Vec::with_capacity(4096) })
     }
 
     /// Sends the bytes of one request and reads its answer. Bodies need a Content-Length.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>, String> {
-        self.stream
-            .write_all(request)
-            .await
-            .map_err(|error| format!("send: {error}"))?;
+        self.stream.write_all(request).await.map_err(|error| format!("send: {error}"))?;
         self.buffer.clear();
         let (head_end, whole) = loop {
             if let Some(head_end) = end_of_head(&self.buffer) {
@@ -185,16 +160,8 @@ impl Wire {
             self.read_more().await?;
         }
         let head = str::from_utf8(&self.buffer[..head_end]).map_err(|_| "a head that is not UTF-8")?;
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok())
-            .ok_or("no status line")?;
-        Ok(Answer {
-            status,
-            head,
-            body: &self.buffer[head_end..whole],
-        })
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or("no status line")?;
+        Ok(Answer { status, head, body: &self.buffer[head_end..whole] })
     }
 
     async fn read_more(&mut self) -> Result<(), String> {
@@ -207,10 +174,7 @@ impl Wire {
 }
 
 fn end_of_head(buffer: &[u8]) -> Option<usize> {
-    buffer
-        .windows(4)
-        .position(|bytes| bytes == b"\r\n\r\n")
-        .map(|position| position + 4)
+    buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|position| position + 4)
 }
 
 fn headers<'a>(head: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -223,9 +187,7 @@ fn headers<'a>(head: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 fn content_length(head: &[u8]) -> Result<usize, String> {
     let head = str::from_utf8(head).map_err(|_| "a head that is not UTF-8")?;
     match headers(head, "content-length").next() {
-        Some(length) => length
-            .parse()
-            .map_err(|_| format!("Content-Length {length:?} is no number")),
+        Some(length) => length.parse().map_err(|_| format!("Content-Length {length:?} is no number")),
         None if head.contains(" 204 ") => Ok(0),
         None => Err("an answer without Content-Length".to_owned()),
     }

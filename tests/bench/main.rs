@@ -24,21 +24,15 @@ use crate::options::Options;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [ceilings::ARGUMENT, kind, setting] = arguments
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
+    if let [ceilings::ARGUMENT, kind, setting] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice()
     {
         return exit(ceilings::serve(kind, setting).map(|()| ExitCode::SUCCESS));
     }
     check_instruments();
     // `cargo test --all-targets` starts benches too, without this word; nobody waits minutes for that.
     if !arguments.iter().any(|argument| argument == "--bench") {
-        println!(
-            "The instruments are sound. `cargo bench` measures:\n{}",
-            options::USAGE
-        );
+        println!("The instruments are sound. `cargo bench` measures:\n{}", options::USAGE);
         return ExitCode::SUCCESS;
     }
     match Options::parse(arguments.into_iter()) {
@@ -62,11 +56,7 @@ fn bench(options: &Options) -> Result<ExitCode, String> {
     if let Some(file) = &options.json {
         report::write_json(&rows, file)?;
     }
-    Ok(if rows.iter().any(report::Row::failed) {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if rows.iter().any(report::Row::failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn exit(outcome: Result<ExitCode, String>) -> ExitCode {

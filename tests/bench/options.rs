@@ -29,27 +29,15 @@ cargo bench -- --json FILE           the figures as JSON too";
 impl Options {
     /// Reads the arguments without the program's name. An error says which one is not understood.
     pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-        let pace = Pace {
-            run: Duration::from_secs(2),
-            rounds: 5,
-        };
-        let mut options = Options {
-            pace,
-            starts: 15,
-            grants: 1_000_000,
-            portions: 64,
-            json: None,
-            filters: Vec::new(),
-        };
+        let pace = Pace { run: Duration::from_secs(2), rounds: 5 };
+        let mut options =
+            Options { pace, starts: 15, grants: 1_000_000, portions: 64, json: None, filters: Vec::new() };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 // What cargo says to every bench.
                 "--bench" => {}
                 "--quick" => {
-                    options.pace = Pace {
-                        run: Duration::from_secs(1),
-                        rounds: 1,
-                    };
+                    options.pace = Pace { run: Duration::from_secs(1), rounds: 1 };
                     (options.starts, options.grants, options.portions) = (3, 10_000, 4);
                 }
                 "--json" => options.json = Some(arguments.next().ok_or("--json needs a file")?.into()),

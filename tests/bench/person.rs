@@ -65,15 +65,8 @@ impl Person {
     pub(crate) async fn grants(&mut self, address: SocketAddr, count: usize) -> Result<Vec<String>, String> {
         let mut tokens = Vec::with_capacity(count);
         for _ in 0..count {
-            let answer = self
-                .grant(address)
-                .await
-                .map_err(|reason| format!("sign-in: {reason}"))?;
-            tokens.push(
-                answer
-                    .refresh_token
-                    .ok_or("a code was redeemed without refresh_token")?,
-            );
+            let answer = self.grant(address).await.map_err(|reason| format!("sign-in: {reason}"))?;
+            tokens.push(answer.refresh_token.ok_or("a code was redeemed without refresh_token")?);
         }
         Ok(tokens)
     }
@@ -101,9 +94,7 @@ impl Person {
             ("client_id", &self.client_id),
             ("code_verifier", &verifier),
         ];
-        let page = self
-            .step(address, &requests::post("/oauth/token", "", &fields))
-            .await?;
+        let page = self.step(address, &requests::post("/oauth/token", "", &fields)).await?;
         match page.status {
             200 => requests::token_answer(page.body.as_bytes()),
             _ => Err(format!("/oauth/token {}", page.in_words)),
@@ -123,9 +114,7 @@ impl Person {
                 Step::Post(path, fields) => (path.to_owned(), self.form(address, path, &fields)),
             };
             let page = self.step(address, &request).await?;
-            next = self
-                .lead(page)
-                .map_err(|reason| format!("{} {reason}", without_query(&path)))?;
+            next = self.lead(page).map_err(|reason| format!("{} {reason}", without_query(&path)))?;
         }
         Err(format!("no answer to the client within {STEPS} steps"))
     }
@@ -157,10 +146,8 @@ impl Person {
     /// A form with what a browser says of one on the server's own page. The server was started without `--issuer`,
     /// so its origin is its address.
     fn form(&self, address: SocketAddr, path: &str, fields: &[(String, String)]) -> Vec<u8> {
-        let fields: Vec<(&str, &str)> = fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
+        let fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let cookies = self.cookie_line();
         let headers = format!("Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n{cookies}");
         requests::post(path, &headers, &fields)
@@ -189,11 +176,7 @@ impl Person {
         if self.cookies.is_empty() {
             return String::new();
         }
-        let pairs: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("Cookie: {}\r\n", pairs.join("; "))
     }
 }
@@ -201,9 +184,7 @@ impl Person {
 /// 43 characters of 256 random bits: a PKCE verifier, or a password.
 pub(crate) fn random_text() -> Result<String, String> {
     let mut bytes = [0; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| "no randomness")?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "no randomness")?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -222,24 +203,17 @@ fn local_path(location: &str) -> Result<String, String> {
         return Ok(location.to_owned());
     }
     let url = Url::parse(location).map_err(|error| format!("redirects to {location:?}: {error}"))?;
-    Ok(url
-        .query()
-        .map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path())))
+    Ok(url.query().map_or(url.path().to_owned(), |query| format!("{}?{query}", url.path())))
 }
 
 fn code_in(location: &str) -> Result<String, String> {
     let url = Url::parse(location).map_err(|error| format!("redirects to {location:?}: {error}"))?;
     let found = |wanted: &str| {
-        url.query_pairs()
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value.into_owned())
+        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
     found("code").ok_or_else(|| {
         let error = found("error").unwrap_or_default();
-        format!(
-            "sent the client away with {error}: {}",
-            found("error_description").unwrap_or_default()
-        )
+        format!("sent the client away with {error}: {}", found("error_description").unwrap_or_default())
     })
 }
 
@@ -251,12 +225,7 @@ fn hidden_inputs(html: &str) -> Vec<(String, String)> {
             let tag = rest.split('>').next()?;
             let hidden = attribute(tag, "type").as_deref() == Some("hidden");
             hidden
-                .then(|| {
-                    Some((
-                        attribute(tag, "name")?,
-                        attribute(tag, "value").unwrap_or_default(),
-                    ))
-                })
+                .then(|| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))
                 .flatten()
         })
         .collect()
@@ -265,11 +234,7 @@ fn hidden_inputs(html: &str) -> Vec<(String, String)> {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     let value = rest.split('"').next()?;
-    let plain = value
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&#39;", "'");
+    let plain = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
     Some(plain.replace("&amp;", "&"))
 }
 
@@ -280,13 +245,7 @@ pub(crate) fn check() {
     let expected = [("form_token", "a&lt;b"), ("authorization", "")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(hidden_inputs(page), expected);
-    assert_eq!(
-        code_in(&format!("{REDIRECT_URI}?state=s&code=c%2Fd")),
-        Ok("c/d".to_owned())
-    );
+    assert_eq!(code_in(&format!("{REDIRECT_URI}?state=s&code=c%2Fd")), Ok("c/d".to_owned()));
     assert!(code_in(&format!("{REDIRECT_URI}?error=access_denied")).is_err());
-    assert_eq!(
-        local_path("http://127.0.0.1:1/login?a=b"),
-        Ok("/login?a=b".to_owned())
-    );
+    assert_eq!(local_path("http://127.0.0.1:1/login?a=b"), Ok("/login?a=b".to_owned()));
 }

@@ -53,10 +53,7 @@ impl Process {
                 // It may have ended by itself, which is what is reported.
                 let _ = child.kill();
                 let _ = child.wait();
-                Err(format!(
-                    "the server did not say where it listens{}",
-                    last_line(log)
-                ))
+                Err(format!("the server did not say where it listens{}", last_line(log)))
             }
         }
     }
@@ -85,10 +82,7 @@ impl Process {
                 Err(error) => return Err(format!("wait for the server's end: {error}")),
             }
         }
-        Err(format!(
-            "the server did not end within {} s of SIGTERM",
-            PATIENCE.as_secs()
-        ))
+        Err(format!("the server did not end within {} s of SIGTERM", PATIENCE.as_secs()))
     }
 }
 
@@ -127,10 +121,7 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 
 fn last_line(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    text.lines()
-        .last()
-        .map(|line| format!("; its last words: {line}"))
-        .unwrap_or_default()
+    text.lines().last().map(|line| format!("; its last words: {line}")).unwrap_or_default()
 }
 
 /// A file of this name for a server's stderr, beside its data.
@@ -142,10 +133,7 @@ pub(crate) fn log_in(directory: &Path) -> PathBuf {
 pub(crate) fn check() {
     for (line, port) in [
         ("listening on http://127.0.0.1:8080", Some(8080)),
-        (
-            "issuer http://127.0.0.1, listens http://127.0.0.1:41/, db",
-            Some(41),
-        ),
+        ("issuer http://127.0.0.1, listens http://127.0.0.1:41/, db", Some(41)),
         ("http://127.0.0.1:/", None),
         ("http://127.0.0.1:99999", None),
         ("", None),

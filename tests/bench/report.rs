@@ -73,16 +73,11 @@ impl Row {
             (None, Some(_), None) => Outcome::Failed("no rounds".to_owned()),
             (None, None, _) => Outcome::ForReading,
         };
-        let goal = contest
-            .goal_percent
-            .map_or("-".to_owned(), |goal| format!(">= {goal} %"));
+        let goal = contest.goal_percent.map_or("-".to_owned(), |goal| format!(">= {goal} %"));
         let rate = |sample: &Sample| Some(sample.rate);
         let processor = |sample: &Sample| sample.processor_us;
-        let latencies: [fn(&Sample) -> Option<f64>; 3] = [
-            |sample| Some(sample.p50_ms),
-            |sample| Some(sample.p99_ms),
-            |sample| Some(sample.max_ms),
-        ];
+        let latencies: [fn(&Sample) -> Option<f64>; 3] =
+            [|sample| Some(sample.p50_ms), |sample| Some(sample.p99_ms), |sample| Some(sample.max_ms)];
         Row {
             ours: contest.ours(rate),
             ceiling: contest.ceiling(rate),
@@ -108,10 +103,7 @@ impl Row {
             Ok(figure) if *figure < limit => Outcome::Met,
             Ok(_) => Outcome::Missed,
         };
-        Row {
-            ours: figure.ok(),
-            ..Row::new(name, unit, format!("< {limit} {unit}"), outcome)
-        }
+        Row { ours: figure.ok(), ..Row::new(name, unit, format!("< {limit} {unit}"), outcome) }
     }
 
     /// Did anything unexpected happen?
@@ -148,15 +140,9 @@ pub(crate) fn print(rows: &[Row], pace: Pace) {
             in_words(&row.outcome)
         );
     }
-    let missed = rows
-        .iter()
-        .filter(|row| matches!(row.outcome, Outcome::Missed))
-        .count();
+    let missed = rows.iter().filter(|row| matches!(row.outcome, Outcome::Missed)).count();
     let failed = rows.iter().filter(|row| row.failed()).count();
-    println!(
-        "\n{} rows, {missed} missed their goal, {failed} failed",
-        rows.len()
-    );
+    println!("\n{} rows, {missed} missed their goal, {failed} failed", rows.len());
 }
 
 /// Writes the rows as one JSON array.

@@ -100,15 +100,10 @@ pub(crate) fn refreshing(client_id: &str, token: String) -> Maker {
     let (client_id, mut token) = (client_id.to_owned(), token);
     Box::new(move |last, request| {
         if !last.is_empty() {
-            token = token_answer(last)?
-                .refresh_token
-                .ok_or("a refresh answered without refresh_token")?;
+            token = token_answer(last)?.refresh_token.ok_or("a refresh answered without refresh_token")?;
         }
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", &token),
-            ("client_id", client_id.as_str()),
-        ];
+        let fields =
+            [("grant_type", "refresh_token"), ("refresh_token", &token), ("client_id", client_id.as_str())];
         request.extend_from_slice(&post("/oauth/token", "", &fields));
         Ok(Next::Request)
     })
@@ -142,11 +137,7 @@ pub(crate) fn bare_write(row: usize) -> Maker {
     let row = row.to_string();
     // As long as a refresh request, so that the wire costs both sides the same.
     let token = "t".repeat(80);
-    let fields = [
-        ("grant_type", "refresh_token"),
-        ("refresh_token", &token),
-        ("row", &row),
-    ];
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", &token), ("row", &row)];
     let bytes = post("/", "", &fields);
     Box::new(move |last, request| {
         if !last.is_empty() {
@@ -164,9 +155,7 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
 
 /// A form as bytes. `headers` are whole lines, each with its `\r\n`.
 pub(crate) fn post(path: &str, headers: &str, fields: &[(&str, &str)]) -> Vec<u8> {
-    let body = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(fields)
-        .finish();
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\
@@ -182,10 +171,7 @@ pub(crate) fn token_answer(body: &[u8]) -> Result<TokenAnswer, String> {
 
 /// Asks for an access token, as bytes.
 pub(crate) fn token_request(machine: &Machine) -> Vec<u8> {
-    let fields = [
-        ("grant_type", "client_credentials"),
-        ("resource", machine.resource.as_str()),
-    ];
+    let fields = [("grant_type", "client_credentials"), ("resource", machine.resource.as_str())];
     post("/oauth/token", &basic(machine), &fields)
 }
 

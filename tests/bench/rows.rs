@@ -50,10 +50,7 @@ pub(crate) async fn contests(options: &Options) -> Result<Vec<Row>, String> {
     }
     let directory = vestibule::directory()?;
     let mut ours = start();
-    let stage = Stage {
-        directory: &directory,
-        options,
-    };
+    let stage = Stage { directory: &directory, options };
     let mut contests = Vec::new();
     // The ceilings run until the last round, and so must outlive the contests.
     let mut servers = Vec::new();
@@ -106,10 +103,8 @@ impl Stage<'_> {
             Ok(ours) => body_bytes(&ours.server, path).await,
             Err(reason) => Err(reason.clone()),
         };
-        let ceiling = ceilings::constant(
-            self.directory.path(),
-            *size.as_ref().unwrap_or(&USUAL_DOCUMENT_BYTES),
-        );
+        let ceiling =
+            ceilings::constant(self.directory.path(), *size.as_ref().unwrap_or(&USUAL_DOCUMENT_BYTES));
         let our_side = match (ours, size) {
             (Ok(ours), Ok(_)) => Ok(Side::new(ours.server.process(), makers())),
             (_, Err(reason)) => Err(reason),
@@ -125,18 +120,12 @@ impl Stage<'_> {
         contests: &mut Vec<Contest>,
         servers: &mut Vec<Process>,
     ) {
-        let machine = Machine {
-            id: "m".repeat(22),
-            secret: "s".repeat(43),
-            resource: "https://r.test/mcp".into(),
-        };
+        let machine =
+            Machine { id: "m".repeat(22), secret: "s".repeat(43), resource: "https://r.test/mcp".into() };
         let signed = || on_all_connections(|| requests::client_credentials(&machine));
         let signature = ceilings::signature(self.directory.path());
         let against = |our_side, name, goal| {
-            let ceiling = signature
-                .as_ref()
-                .map(|server| Side::new(server, signed()))
-                .map_err(Clone::clone);
+            let ceiling = signature.as_ref().map(|server| Side::new(server, signed())).map_err(Clone::clone);
             Contest::new(name, Some(goal), our_side, ceiling)
         };
         if self.options.wants(TOKENS) || self.options.wants(TOKENS_P99) {
@@ -148,12 +137,7 @@ impl Stage<'_> {
         if self.options.wants(REFRESH_WRITE) {
             let makers = (0..CONNECTIONS).map(requests::bare_write).collect();
             let ceiling = side(ceilings::bare_write(self.directory.path()), servers, makers);
-            contests.push(Contest::new(
-                REFRESH_WRITE,
-                None,
-                refresh_side(ours).await,
-                ceiling,
-            ));
+            contests.push(Contest::new(REFRESH_WRITE, None, refresh_side(ours).await, ceiling));
         }
         if self.options.wants(INTROSPECT_NEW) {
             contests.push(against(introspect_new_side(ours), INTROSPECT_NEW, 50.0));
@@ -180,18 +164,10 @@ impl Stage<'_> {
             Err(NotFilled::Failed(reason)) => (Err(reason), None),
             Err(NotFilled::SchemaNotReady) => {
                 let skipped = Outcome::Skipped("schema not ready".to_owned());
-                return (
-                    None,
-                    Some(Row::new(ONE_MILLION, "req/s", ">= 85 %".to_owned(), skipped)),
-                );
+                return (None, Some(Row::new(ONE_MILLION, "req/s", ">= 85 %".to_owned(), skipped)));
             }
         };
-        contests.push(Contest::new(
-            ONE_MILLION,
-            Some(85.0),
-            full,
-            refresh_side(ours).await,
-        ));
+        contests.push(Contest::new(ONE_MILLION, Some(85.0), full, refresh_side(ours).await));
         (server, None)
     }
 
@@ -199,23 +175,13 @@ impl Stage<'_> {
     /// a file that grew over years.
     async fn filled(&self) -> Result<(Side, Vestibule), NotFilled> {
         let portions = self.options.portions;
-        let Ours {
-            mut server,
-            mut seeds,
-        } = start().map_err(NotFilled::Failed)?;
+        let Ours { mut server, mut seeds } = start().map_err(NotFilled::Failed)?;
         // The one that the fill copies.
-        seeds
-            .person
-            .grants(server.process().address(), 1)
-            .await
-            .map_err(NotFilled::Failed)?;
+        seeds.person.grants(server.process().address(), 1).await.map_err(NotFilled::Failed)?;
         let mut tokens = Vec::new();
         for _ in 0..portions {
             server = server.grow(self.options.grants / portions as u64)?;
-            let more = seeds
-                .person
-                .grants(server.process().address(), CONNECTIONS / portions)
-                .await;
+            let more = seeds.person.grants(server.process().address(), CONNECTIONS / portions).await;
             tokens.extend(more.map_err(NotFilled::Failed)?);
         }
         Ok((chains(&server, &seeds, tokens), server))
@@ -270,10 +236,7 @@ fn token_side(ours: &Result<Ours, String>) -> Result<Side, String> {
 /// A grant per connection; every side that refreshes has its own.
 async fn refresh_side(ours: &mut Result<Ours, String>) -> Result<Side, String> {
     let Ours { server, seeds } = ours.as_mut().map_err(|reason| reason.clone())?;
-    let tokens = seeds
-        .person
-        .grants(server.process().address(), CONNECTIONS)
-        .await?;
+    let tokens = seeds.person.grants(server.process().address(), CONNECTIONS).await?;
     Ok(chains(server, seeds, tokens))
 }
 
@@ -315,10 +278,8 @@ async fn body_bytes(server: &Vestibule, path: &str) -> Result<usize, String> {
 /// The p99 of the runs of client_credentials. On a machine where the ceiling itself is slower than 8 ms, the
 /// goal says nothing.
 fn p99(contest: &Contest) -> Row {
-    let (ours, ceiling) = (
-        contest.ours(|sample| Some(sample.p99_ms)),
-        contest.ceiling(|sample| Some(sample.p99_ms)),
-    );
+    let (ours, ceiling) =
+        (contest.ours(|sample| Some(sample.p99_ms)), contest.ceiling(|sample| Some(sample.p99_ms)));
     let figure = ours.ok_or_else(|| contest.failure().unwrap_or("no rounds".to_owned()));
     let mut row = Row::under(TOKENS_P99, "ms", 10.0, figure);
     row.ceiling = ceiling;

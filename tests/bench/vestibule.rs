@@ -77,11 +77,7 @@ impl Vestibule {
         let directory = directory()?;
         let file = directory.path().join("vestibule.db");
         let process = serve(&file, SocketAddr::from(([127, 0, 0, 1], 0)))?;
-        Ok(Vestibule {
-            process,
-            file,
-            _directory: directory,
-        })
+        Ok(Vestibule { process, file, _directory: directory })
     }
 
     /// The server's process.
@@ -92,22 +88,8 @@ impl Vestibule {
     /// Registers a resource, a machine client, a public client and a user.
     pub(crate) fn seed(&self) -> Result<Seeds, String> {
         let password = person::random_text()?;
-        self.command(
-            &[
-                "resource",
-                "add",
-                RESOURCE,
-                "--name",
-                "Bench",
-                "--scopes",
-                "read write",
-            ],
-            "",
-        )?;
-        self.command(
-            &["user", "add", USER, "--password-stdin"],
-            &format!("{password}\n"),
-        )?;
+        self.command(&["resource", "add", RESOURCE, "--name", "Bench", "--scopes", "read write"], "")?;
+        self.command(&["user", "add", USER, "--password-stdin"], &format!("{password}\n"))?;
         let machine = self.add_client(&[
             "--name",
             "bench machine",
@@ -129,36 +111,22 @@ impl Vestibule {
             "--grant",
             "refresh_token",
         ])?;
-        let secret = machine
-            .client_secret
-            .ok_or("client add --json printed no client_secret")?;
+        let secret = machine.client_secret.ok_or("client add --json printed no client_secret")?;
         Ok(Seeds {
-            machine: Machine {
-                id: machine.client_id,
-                secret,
-                resource: RESOURCE.to_owned(),
-            },
+            machine: Machine { id: machine.client_id, secret, resource: RESOURCE.to_owned() },
             person: Person::new(USER, &password, &app.client_id, RESOURCE),
         })
     }
 
     /// Ends the server, has the file grow by `rows` grants, and starts it again where it listened before.
     pub(crate) fn grow(self, rows: u64) -> Result<Vestibule, NotFilled> {
-        let Vestibule {
-            process,
-            file,
-            _directory,
-        } = self;
+        let Vestibule { process, file, _directory } = self;
         let address = process.address();
         process.stop().map_err(NotFilled::Failed)?;
         fill_grants(&file, rows)?;
         // The same address is the same issuer, without which the file would be refused.
         let process = serve(&file, address).map_err(NotFilled::Failed)?;
-        Ok(Vestibule {
-            process,
-            file,
-            _directory,
-        })
+        Ok(Vestibule { process, file, _directory })
     }
 
     fn add_client(&self, arguments: &[&str]) -> Result<AddedClient, String> {
@@ -185,18 +153,12 @@ impl Vestibule {
             // A command that reads nothing may be gone already; its exit status says what matters.
             let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child
-            .wait_with_output()
-            .map_err(|error| failed(error.to_string()))?;
+        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
         if output.status.success() {
             return String::from_utf8(output.stdout).map_err(|_| failed("stdout is not UTF-8".to_owned()));
         }
-        let last = String::from_utf8_lossy(&output.stderr)
-            .trim()
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .to_owned();
+        let last =
+            String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default().to_owned();
         Err(failed(format!("{} {last}", output.status)))
     }
 }
@@ -205,26 +167,18 @@ impl Vestibule {
 pub(crate) fn cold_start() -> Result<ColdStart, String> {
     let directory = directory()?;
     let start = Instant::now();
-    let process = serve(
-        &directory.path().join("vestibule.db"),
-        SocketAddr::from(([127, 0, 0, 1], 0)),
-    )?;
+    let process = serve(&directory.path().join("vestibule.db"), SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let status = first_line(process.address(), "/healthz")?;
     let until_ready = start.elapsed();
     if !status.starts_with("HTTP/1.1 200") {
         return Err(format!("/healthz answered {status:?}"));
     }
-    Ok(ColdStart {
-        until_ready,
-        resident_bytes: process::resident_bytes(process.id()),
-    })
+    Ok(ColdStart { until_ready, resident_bytes: process::resident_bytes(process.id()) })
 }
 
 /// Size of the binary in bytes.
 pub(crate) fn binary_bytes() -> Result<u64, String> {
-    fs::metadata(BINARY)
-        .map(|metadata| metadata.len())
-        .map_err(|error| format!("{BINARY}: {error}"))
+    fs::metadata(BINARY).map(|metadata| metadata.len()).map_err(|error| format!("{BINARY}: {error}"))
 }
 
 /// Writes `rows` more grants into the file of a stopped server: copies of the first one with other hashes, so
@@ -236,9 +190,7 @@ pub(crate) fn fill_grants(file: &Path, rows: u64) -> Result<(), NotFilled> {
         return Err(NotFilled::SchemaNotReady);
     }
     // A power cut would only cost a file that is thrown away anyway.
-    connection
-        .execute_batch("pragma synchronous = off")
-        .map_err(failed)?;
+    connection.execute_batch("pragma synchronous = off").map_err(failed)?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let written = connection
         .execute(
@@ -252,13 +204,9 @@ pub(crate) fn fill_grants(file: &Path, rows: u64) -> Result<(), NotFilled> {
         )
         .map_err(failed)?;
     if i64::try_from(written) != Ok(rows) {
-        return Err(NotFilled::Failed(format!(
-            "{written} grants were written, not {rows}"
-        )));
+        return Err(NotFilled::Failed(format!("{written} grants were written, not {rows}")));
     }
-    connection
-        .execute_batch("pragma wal_checkpoint(truncate)")
-        .map_err(failed)?;
+    connection.execute_batch("pragma wal_checkpoint(truncate)").map_err(failed)?;
     // What the fill left to the page cache is written out now, and not during the first run.
     let synced = File::open(file).and_then(|file| file.sync_all());
     synced.map_err(|error| NotFilled::Failed(format!("{}: {error}", file.display())))
@@ -266,9 +214,7 @@ pub(crate) fn fill_grants(file: &Path, rows: u64) -> Result<(), NotFilled> {
 
 fn serve(file: &Path, listen: SocketAddr) -> Result<Process, String> {
     let mut command = Command::new(BINARY);
-    command
-        .args(["serve", "--listen", &listen.to_string(), "--db"])
-        .arg(file);
+    command.args(["serve", "--listen", &listen.to_string(), "--db"]).arg(file);
     let directory = file.parent().unwrap_or(Path::new("."));
     Process::start(command, &process::log_in(directory))
         .map_err(|reason| format!("vestibule serve: {reason}"))

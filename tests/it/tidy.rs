@@ -20,8 +20,16 @@ const LAYERS: [&[&str]; 9] = [
 /// What may be named only in these places, and why.
 const ONLY_IN: [(&str, &[&str], &str); 13] = [
     ("hyper::", &["http/", "server.rs"], "hyper is an implementation of HTTP, which is http/'s business"),
-    ("hyper_util::", &["http/", "server.rs"], "hyper is an implementation of HTTP, which is http/'s business"),
-    ("http_body_util::", &["http/", "server.rs"], "hyper is an implementation of HTTP, which is http/'s business"),
+    (
+        "hyper_util::",
+        &["http/", "server.rs"],
+        "hyper is an implementation of HTTP, which is http/'s business",
+    ),
+    (
+        "http_body_util::",
+        &["http/", "server.rs"],
+        "hyper is an implementation of HTTP, which is http/'s business",
+    ),
     ("rusqlite::", &["store/"], "whoever speaks SQL elsewhere decides behind the store's back"),
     ("ring::", &["crypto/"], "one place to read when the question is how something is signed"),
     ("argon2::", &["crypto/"], "one place to read when the question is how something is hashed"),
@@ -59,7 +67,11 @@ fn sources() -> Vec<Source> {
                 let text = fs::read_to_string(&path).expect("a source is text");
                 let name = path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
                 let lines = text.lines().count();
-                let code = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).map(str::to_owned).collect();
+                let code = text
+                    .lines()
+                    .take_while(|line| !line.starts_with("#[cfg(test)]"))
+                    .map(str::to_owned)
+                    .collect();
                 found.push(Source { path, name, code, lines });
             }
         }
@@ -102,7 +114,9 @@ fn imports_go_down_only() {
                 let used = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
                 let Some(layer) = layer_of(used) else { continue };
                 if used != module && layer <= own {
-                    complaints.push(format!("src/{name}:{line}: {module} uses {used}, which does not lie below it"));
+                    complaints.push(format!(
+                        "src/{name}:{line}: {module} uses {used}, which does not lie below it"
+                    ));
                 }
             }
         }
@@ -116,11 +130,12 @@ fn a_third_party_crate_lives_in_one_place() {
     for source in sources() {
         for (line, text) in source.statements() {
             for (what, places, why) in ONLY_IN {
-                let named = text.match_indices(what).any(|(at, _)| {
-                    !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
-                });
+                let named = text
+                    .match_indices(what)
+                    .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
                 if named && !places.iter().any(|place| source.name.starts_with(place)) {
-                    complaints.push(format!("src/{}:{line}: {what} belongs to {places:?}: {why}", source.name));
+                    complaints
+                        .push(format!("src/{}:{line}: {what} belongs to {places:?}: {why}", source.name));
                 }
             }
         }
@@ -147,7 +162,11 @@ fn a_file_and_a_function_can_be_read_in_one_go() {
             {
                 let length = at - start + 1;
                 if length > FUNCTION_LINES_MAX {
-                    complaints.push(format!("src/{}:{}: a function of {length} lines", source.name, start + 1));
+                    complaints.push(format!(
+                        "src/{}:{}: a function of {length} lines",
+                        source.name,
+                        start + 1
+                    ));
                 }
                 begun = None;
             }

@@ -66,7 +66,11 @@ pub(super) fn redeem(
     Ok(grant)
 }
 
-fn check_verifier(exchange: &Exchange<'_>, code: &AuthorizationCode, verifier: &PkceVerifier) -> Result<(), Stop<Refusal>> {
+fn check_verifier(
+    exchange: &Exchange<'_>,
+    code: &AuthorizationCode,
+    verifier: &PkceVerifier,
+) -> Result<(), Stop<Refusal>> {
     if code.wrong_verifiers >= WRONG_VERIFIERS_MAX {
         return Err(Refusal::CodeBurnt.into());
     }
@@ -81,7 +85,11 @@ fn check_verifier(exchange: &Exchange<'_>, code: &AuthorizationCode, verifier: &
 }
 
 /// Makes the grant that the code stands for, with its first refresh token.
-fn begin(exchange: &Exchange<'_>, redeemed: &RedeemedCode, resources: Vec<Resource>) -> Result<Grant, Stop<Refusal>> {
+fn begin(
+    exchange: &Exchange<'_>,
+    redeemed: &RedeemedCode,
+    resources: Vec<Resource>,
+) -> Result<Grant, Stop<Refusal>> {
     let Exchange { app, tx, now, .. } = *exchange;
     let (client, code) = (exchange.client.client(), redeemed.code());
     let uris: Vec<ResourceUri> = resources.iter().map(|resource| resource.uri.clone()).collect();

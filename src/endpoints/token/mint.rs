@@ -73,7 +73,9 @@ pub(super) fn plan(app: &App, tx: &ReadTx<'_>, grant: Grant, now: UnixTime) -> R
         resources.iter().map(|resource| resource.uri.as_str().to_owned()).collect()
     };
     let (sub, auth_time, grant_id) = match subject {
-        Subject::Person { id, auth_time, grant } => (id.as_str().to_owned(), Some(auth_time), Some(grant.as_i64())),
+        Subject::Person { id, auth_time, grant } => {
+            (id.as_str().to_owned(), Some(auth_time), Some(grant.as_i64()))
+        }
         Subject::Client => (client_id.as_str().to_owned(), None, None),
     };
     let claims = AccessTokenClaims {

@@ -164,7 +164,11 @@ struct Exchange<'a> {
 /// Why a resource that goes beyond what is bound is refused: nobody knows it, or it is not part of the grant.
 fn beyond(tx: &ReadTx<'_>, extra: Vec<ResourceUri>) -> Result<TokenRefusal, Fault> {
     let (_, unknown) = resources::resolve(tx, &extra)?;
-    Ok(if unknown.is_empty() { TokenRefusal::ResourceNotGranted(extra) } else { TokenRefusal::ResourceUnknown(unknown) })
+    Ok(if unknown.is_empty() {
+        TokenRefusal::ResourceNotGranted(extra)
+    } else {
+        TokenRefusal::ResourceUnknown(unknown)
+    })
 }
 
 /// What of a grant's resources still admits its person. A resource that left the registry admits nobody. Where there

@@ -25,7 +25,11 @@ impl Answer {
         assert!(!matches!(self.status.as_u16(), 307 | 308), "G3: never 307 or 308: {}", context());
         if self.is_html() {
             let policy = self.header("content-security-policy").unwrap_or_default();
-            assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "G2: {}", context());
+            assert!(
+                policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"),
+                "G2: {}",
+                context()
+            );
             assert_eq!(self.header("x-frame-options"), Some("DENY"), "{}", context());
             assert!(self.header("referrer-policy").is_some(), "G2: {}", context());
         }
@@ -98,7 +102,8 @@ impl Answer {
     #[track_caller]
     pub fn location_param(&self, name: &str) -> Option<String> {
         let url = url::Url::parse(&self.location()).expect("an absolute Location");
-        let mut values = url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        let mut values =
+            url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         let value = values.next();
         assert_eq!(values.next(), None, "{name} twice in {url}");
         value

@@ -27,7 +27,8 @@ impl Browser {
 
     /// GET, without following anything.
     pub async fn get(&mut self, server: &Server, target: &str) -> Answer {
-        let answer = server.get(target).header("accept", "text/html").header("cookie", &self.cookie()).send().await;
+        let answer =
+            server.get(target).header("accept", "text/html").header("cookie", &self.cookie()).send().await;
         self.keep(&answer);
         answer
     }
@@ -45,7 +46,12 @@ impl Browser {
     }
 
     /// POST as a browser does from one of our pages, without following anything.
-    pub async fn post<V: AsRef<str>>(&mut self, server: &Server, target: &str, fields: &[(&str, V)]) -> Answer {
+    pub async fn post<V: AsRef<str>>(
+        &mut self,
+        server: &Server,
+        target: &str,
+        fields: &[(&str, V)],
+    ) -> Answer {
         let answer = server
             .post(target)
             .header("accept", "text/html")
@@ -63,8 +69,12 @@ impl Browser {
     pub async fn sign_in(&mut self, server: &Server, page: &Answer, name: &str, password: &str) -> Answer {
         let token = page.field("form_token").expect("the page has a form");
         let authorization = page.field("authorization").unwrap_or_default();
-        let fields =
-            [("form_token", token.as_str()), ("authorization", &authorization), ("username", name), ("password", password)];
+        let fields = [
+            ("form_token", token.as_str()),
+            ("authorization", &authorization),
+            ("username", name),
+            ("password", password),
+        ];
         self.post(server, "/login", &fields).await
     }
 
@@ -72,7 +82,8 @@ impl Browser {
     pub async fn decide(&mut self, server: &Server, page: &Answer, decision: &str) -> Answer {
         let token = page.field("form_token").unwrap_or_else(|| panic!("no consent page: {}", page.text()));
         let authorization = page.field("authorization").expect("the page names its request");
-        let fields = [("form_token", token.as_str()), ("authorization", &authorization), ("decision", decision)];
+        let fields =
+            [("form_token", token.as_str()), ("authorization", &authorization), ("decision", decision)];
         let answer = self.post(server, "/consent", &fields).await;
         match own_path(&answer) {
             Some(path) => self.go(server, &path).await,

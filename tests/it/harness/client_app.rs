@@ -172,7 +172,8 @@ impl ClientApp {
     /// Introspects as this client.
     pub async fn introspect(&self, server: &Server, token: &str) -> Value {
         let secret = self.secret.as_deref().expect("a confidential client");
-        let answer = server.post("/oauth/introspect").basic(&self.id, secret).form(&[("token", token)]).send().await;
+        let answer =
+            server.post("/oauth/introspect").basic(&self.id, secret).form(&[("token", token)]).send().await;
         assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
         answer.json()
     }
@@ -181,7 +182,9 @@ impl ClientApp {
     pub async fn revoke(&self, server: &Server, token: &str) -> Answer {
         let fields = [("token", token), ("client_id", self.id.as_str())];
         match &self.secret {
-            Some(secret) => server.post("/oauth/revoke").basic(&self.id, secret).form(&fields[..1]).send().await,
+            Some(secret) => {
+                server.post("/oauth/revoke").basic(&self.id, secret).form(&fields[..1]).send().await
+            }
             None => server.post("/oauth/revoke").form(&fields).send().await,
         }
     }

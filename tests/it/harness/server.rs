@@ -105,7 +105,10 @@ impl Server {
     }
 
     /// Changes the database as a command does: over a connection of its own.
-    pub fn command<T: Send + 'static>(&self, change: impl FnOnce(&WriteTx<'_>) -> Result<T, Fault> + Send + 'static) -> T {
+    pub fn command<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&WriteTx<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> T {
         let store = Store::open(self.app.store.path()).expect("the database");
         store.write_and_wait(change).expect("the change")
     }
@@ -113,7 +116,8 @@ impl Server {
     /// The newest audit rows, the newest first: event, user's name, client, metadata.
     pub fn audit(&self) -> Vec<(String, Option<String>, Option<String>, serde_json::Value)> {
         let filter = vestibule::store::audit_logs::Filter::default();
-        let rows = self.app.store.read(|tx| vestibule::store::audit_logs::list(tx, &filter)).expect("the audit log");
+        let rows =
+            self.app.store.read(|tx| vestibule::store::audit_logs::list(tx, &filter)).expect("the audit log");
         rows.into_iter()
             .rev()
             .map(|row| {
@@ -195,7 +199,8 @@ impl Asked<'_> {
         let stream = TcpStream::connect(self.server.address).await.expect("the server listens");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         let connection = tokio::spawn(connection);
-        let mut request = hyper::Request::builder().method(self.method).uri(self.target).header("host", "as.test");
+        let mut request =
+            hyper::Request::builder().method(self.method).uri(self.target).header("host", "as.test");
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
@@ -226,7 +231,12 @@ fn fill(tx: &WriteTx<'_>) -> Result<(), Fault> {
         resources::insert(tx, &resource(uri, scopes), START)?;
     }
     let code = [GrantType::AuthorizationCode, GrantType::RefreshToken];
-    let native = ["http://127.0.0.1:1111/cb", "http://[::1]:1111/cb", "http://localhost:1111/cb", "com.example.app:/cb"];
+    let native = [
+        "http://127.0.0.1:1111/cb",
+        "http://[::1]:1111/cb",
+        "http://localhost:1111/cb",
+        "com.example.app:/cb",
+    ];
     let secret = |method| Credential::Secret { hash: SecretHash::of(SECRET), method };
     for fixture in [
         client("pub", Credential::Public, &["https://app.test/cb"], &code),
