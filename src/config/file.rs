@@ -8,8 +8,9 @@ use super::{ConfigRefusal, KEYS, Setting};
 /// The settings that a file makes, in its order, as text.
 pub(super) fn read(path: &Path) -> Result<Vec<(&'static Setting, String)>, ConfigRefusal> {
     let refuse = |why: String| ConfigRefusal { at: path.display().to_string(), why };
-    let text = fs::read_to_string(path)
-        .map_err(|source| refuse(format!("it cannot be read ({source}): name the settings file with --config")))?;
+    let text = fs::read_to_string(path).map_err(|source| {
+        refuse(format!("it cannot be read ({source}): name the settings file with --config"))
+    })?;
     let table: toml::Table = text.parse().map_err(|source: toml::de::Error| {
         let line = source.span().map_or(1, |span| line_of(&text, span.start));
         refuse(format!("line {line}: {}", source.message()))

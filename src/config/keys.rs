@@ -26,107 +26,108 @@ pub struct Setting {
     pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
 }
 
-/// A setting whose flag and variable follow from its key; a constant, so that every flag is a static string.
-macro_rules! setting {
-    ($key:literal, $flag:literal, $variable:literal, $value:literal, $default:literal, $meaning:literal, $set:expr) => {
+/// A setting that is a span of time within bounds.
+macro_rules! lifetime {
+    ($field:ident, $key:literal, $flag:literal, $variable:literal, $default:literal, $bounds:expr, $meaning:literal) => {
         Setting {
             key: $key,
             flag: $flag,
             variable: concat!("VESTIBULE_", $variable),
-            value: $value,
+            value: "SPAN",
             default: $default,
             meaning: $meaning,
-            set: $set,
+            set: |settings, text| {
+                let (least, most): (Seconds, Seconds) = $bounds;
+                settings.lifetimes.$field = span::parse_within(text, least, most)?;
+                Ok(())
+            },
         }
-    };
-}
-
-/// A setting that is a span of time within bounds.
-macro_rules! lifetime {
-    ($field:ident, $key:literal, $flag:literal, $variable:literal, $default:literal, $bounds:expr, $meaning:literal) => {
-        setting!($key, $flag, $variable, "SPAN", $default, $meaning, |settings, text| {
-            let (least, most): (Seconds, Seconds) = $bounds;
-            settings.lifetimes.$field = span::parse_within(text, least, most)?;
-            Ok(())
-        })
     };
 }
 
 /// Every setting, in the order in which a person meets them.
 pub const KEYS: &[Setting] = &[
-    setting!(
-        "listen",
-        "listen",
-        "LISTEN",
-        "ADDRESS:PORT",
-        "127.0.0.1:8080",
-        "Where the server listens; port 0 takes any free one",
-        |settings, text| {
-            settings.listen = text
-                .parse()
-                .map_err(|_| format!("{text:?} is no address and port: write 127.0.0.1:8080 or [::1]:8080"))?;
+    Setting {
+        key: "listen",
+        flag: "listen",
+        variable: "VESTIBULE_LISTEN",
+        value: "ADDRESS:PORT",
+        default: "127.0.0.1:8080",
+        meaning: "Where the server listens; port 0 takes any free one",
+        set: |settings, text| {
+            settings.listen = text.parse().map_err(|_| {
+                format!("{text:?} is no address and port: write 127.0.0.1:8080 or [::1]:8080")
+            })?;
             Ok(())
-        }
-    ),
-    setting!(
-        "issuer",
-        "issuer",
-        "ISSUER",
-        "URL",
-        "",
-        "The URL under which people and clients reach the server; by default the database's, or for a new one \
+        },
+    },
+    Setting {
+        key: "issuer",
+        flag: "issuer",
+        variable: "VESTIBULE_ISSUER",
+        value: "URL",
+        default: "",
+        meaning: "The URL under which people and clients reach the server; by default the database's, or for a new one \
          http:// and the address where it listens",
-        |settings, text| {
+        set: |settings, text| {
             settings.issuer = Some(Issuer::parse(text).map_err(|why| why.to_string())?);
             Ok(())
-        }
-    ),
-    setting!("db", "db", "DB", "FILE", "vestibule.db", "The database's file", |settings, text| {
-        settings.db = PathBuf::from(text);
-        Ok(())
-    }),
-    setting!(
-        "trusted_proxies",
-        "trusted-proxies",
-        "TRUSTED_PROXIES",
-        "LIST",
-        "",
-        "Reverse proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas",
-        |settings, text| {
+        },
+    },
+    Setting {
+        key: "db",
+        flag: "db",
+        variable: "VESTIBULE_DB",
+        value: "FILE",
+        default: "vestibule.db",
+        meaning: "The database's file",
+        set: |settings, text| {
+            settings.db = PathBuf::from(text);
+            Ok(())
+        },
+    },
+    Setting {
+        key: "trusted_proxies",
+        flag: "trusted-proxies",
+        variable: "VESTIBULE_TRUSTED_PROXIES",
+        value: "LIST",
+        default: "",
+        meaning: "Reverse proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas",
+        set: |settings, text| {
             let networks = text.split([',', ' ']).filter(|network| !network.is_empty());
             settings.trusted_proxies = TrustedProxies::parse(networks).map_err(|why| why.to_string())?;
             Ok(())
-        }
-    ),
-    setting!(
-        "connections_max",
-        "connections-max",
-        "CONNECTIONS_MAX",
-        "NUMBER",
-        "1024",
-        "How many connections may be open at once; the next ones wait",
-        |settings, text| {
+        },
+    },
+    Setting {
+        key: "connections_max",
+        flag: "connections-max",
+        variable: "VESTIBULE_CONNECTIONS_MAX",
+        value: "NUMBER",
+        default: "1024",
+        meaning: "How many connections may be open at once; the next ones wait",
+        set: |settings, text| {
             settings.connections_max = text
                 .parse()
                 .ok()
                 .filter(|count| (1..=65_535).contains(count))
                 .ok_or_else(|| format!("{text:?} is out of bounds: from 1 to 65535"))?;
             Ok(())
-        }
-    ),
-    setting!(
-        "signing_algorithm",
-        "signing-algorithm",
-        "SIGNING_ALGORITHM",
-        "NAME",
-        "ES256",
-        "How the next signing key signs: ES256 or EdDSA",
-        |settings, text| {
+        },
+    },
+    Setting {
+        key: "signing_algorithm",
+        flag: "signing-algorithm",
+        variable: "VESTIBULE_SIGNING_ALGORITHM",
+        value: "NAME",
+        default: "ES256",
+        meaning: "How the next signing key signs: ES256 or EdDSA",
+        set: |settings, text| {
             settings.signing_algorithm =
                 Algorithm::parse(text).ok_or_else(|| format!("{text:?} is neither ES256 nor EdDSA"))?;
             Ok(())
-        }
-    ),
+        },
+    },
     lifetime!(
         access_token,
         "access_token_lifetime",

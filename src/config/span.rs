@@ -50,10 +50,13 @@ mod tests {
 
     #[test]
     fn a_span_is_a_number_and_a_unit() {
-        for (text, seconds) in [("60", 60), ("60s", 60), ("15m", 900), ("24h", 86_400), ("30d", 2_592_000), ("0", 0)] {
+        for (text, seconds) in
+            [("60", 60), ("60s", 60), ("15m", 900), ("24h", 86_400), ("30d", 2_592_000), ("0", 0)]
+        {
             assert_eq!(parse(text), Ok(Seconds::new(seconds)), "{text}");
         }
-        for wrong in ["", "m", "-1", "+1", "1.5h", "1 h", "1w", "1hh", "h1", "4294967296", "4294967295m", "٣"] {
+        for wrong in ["", "m", "-1", "+1", "1.5h", "1 h", "1w", "1hh", "h1", "4294967296", "4294967295m", "٣"]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
