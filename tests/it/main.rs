@@ -1,2 +1,3 @@
 //! The tests.
+mod commands;
 mod http_server;
