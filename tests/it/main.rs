@@ -10,4 +10,5 @@ mod http_server;
 mod pages;
 mod schema;
 mod tidy;
+mod token_authorization_code;
 mod token_client_credentials;
