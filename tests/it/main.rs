@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod client_auth;
 mod commands;
 mod flow;
 mod http_server;
