@@ -13,3 +13,4 @@ mod schema;
 mod tidy;
 mod token_authorization_code;
 mod token_client_credentials;
+mod token_refresh_token;
