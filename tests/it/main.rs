@@ -9,6 +9,7 @@ mod commands;
 mod flow;
 mod http_server;
 mod pages;
+mod races;
 mod schema;
 mod tidy;
 mod token_authorization_code;
