@@ -116,7 +116,7 @@ async fn a_rt_15_a_person_takes_back_what_is_theirs_and_a_sign_out_leaves_client
         // The sign-out has a form of its own on this page.
         let text = page.text();
         let at = text.find(r#"action="/account""#).expect("a grant to take back");
-        page.body = text[at..].as_bytes().to_vec();
+        page.body = text.as_bytes()[at..].to_vec();
         let token = page.field("form_token").expect("a form");
         let fields = [("form_token", token), ("grant", grant.to_string())];
         let answer = browser.post(&server, "/account", &fields).await;
