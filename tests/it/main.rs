@@ -4,10 +4,14 @@
 
 mod harness;
 
+mod client_auth;
 mod commands;
 mod flow;
 mod http_server;
 mod pages;
+mod races;
 mod schema;
 mod tidy;
+mod token_authorization_code;
 mod token_client_credentials;
+mod token_refresh_token;

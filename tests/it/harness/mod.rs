@@ -4,9 +4,12 @@
 mod answer;
 mod browser;
 mod client_app;
+mod contents;
+mod crowd;
 mod server;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
-pub use server::{R1, R2, Server};
+pub use crowd::{Connection, Crowd};
+pub use server::{PASSWORD, R1, R2, SECRET, Server, client, resource};
