@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod authorize;
 mod flow;
 mod http_server;
 mod pages;
