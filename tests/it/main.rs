@@ -8,6 +8,7 @@ mod authorize;
 mod flow;
 mod http_server;
 mod pages;
+mod redirect_uri;
 mod schema;
 mod tidy;
 mod token_client_credentials;
