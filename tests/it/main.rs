@@ -5,10 +5,12 @@
 mod harness;
 
 mod authorize;
+mod discovery;
 mod flow;
 mod http_server;
 mod pages;
 mod redirect_uri;
+mod register;
 mod schema;
 mod tidy;
 mod token_client_credentials;
