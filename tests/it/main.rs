@@ -12,5 +12,6 @@ mod pages;
 mod redirect_uri;
 mod register;
 mod schema;
+mod surface;
 mod tidy;
 mod token_client_credentials;
