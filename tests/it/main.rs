@@ -4,13 +4,18 @@
 
 mod harness;
 
+mod authorize;
 mod client_auth;
 mod commands;
+mod discovery;
 mod flow;
 mod http_server;
 mod pages;
 mod races;
+mod redirect_uri;
+mod register;
 mod schema;
+mod surface;
 mod tidy;
 mod token_authorization_code;
 mod token_client_credentials;
