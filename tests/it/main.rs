@@ -4,10 +4,12 @@
 
 mod harness;
 
+mod authorize;
 mod commands;
 mod flow;
 mod http_server;
 mod pages;
+mod redirect_uri;
 mod schema;
 mod tidy;
 mod token_client_credentials;
