@@ -6,10 +6,16 @@ mod harness;
 
 mod authorize;
 mod commands;
+//mod errors;
+//mod faults;
 mod flow;
 mod http_server;
+//mod introspect;
 mod pages;
 mod redirect_uri;
+mod resource_indicators;
+//mod revoke;
 mod schema;
 mod tidy;
 mod token_client_credentials;
+//mod token_endpoint;

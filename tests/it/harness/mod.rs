@@ -4,6 +4,7 @@
 mod answer;
 mod browser;
 mod client_app;
+mod database;
 mod raw;
 mod rows;
 mod server;
@@ -11,4 +12,4 @@ mod server;
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
-pub use server::{ISSUER, PASSWORD, R1, R2, Server, client, resource};
+pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
