@@ -6,6 +6,7 @@ mod browser;
 mod client_app;
 mod contents;
 mod crowd;
+mod database;
 mod raw;
 mod rows;
 mod server;
