@@ -4,14 +4,25 @@
 
 mod harness;
 
+mod authorize;
 mod client_auth;
 mod commands;
+mod discovery;
+//mod errors;
+//mod faults;
 mod flow;
 mod http_server;
+//mod introspect;
 mod pages;
 mod races;
+mod redirect_uri;
+mod register;
+mod resource_indicators;
+//mod revoke;
 mod schema;
+mod surface;
 mod tidy;
 mod token_authorization_code;
 mod token_client_credentials;
 mod token_refresh_token;
+//mod token_endpoint;

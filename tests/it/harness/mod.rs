@@ -6,10 +6,14 @@ mod browser;
 mod client_app;
 mod contents;
 mod crowd;
+mod database;
+mod raw;
+mod rows;
 mod server;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
 pub use crowd::{Connection, Crowd};
-pub use server::{PASSWORD, R1, R2, SECRET, Server, client, resource};
+pub use raw::RawAnswer;
+pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
