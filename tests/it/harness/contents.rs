@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use rusqlite::types::{FromSql, Value};
 
 use super::Server;
@@ -38,11 +37,6 @@ impl Server {
     #[track_caller]
     pub fn value<T: FromSql>(&self, sql: &str) -> T {
         self.connection().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|why| panic!("{sql}: {why}"))
-    }
-
-    /// A connection to the file that knows nothing of this program.
-    pub fn connection(&self) -> Connection {
-        Connection::open(self.app.store.path()).expect("the database")
     }
 
     /// The bytes of the database's file and of its write-ahead log.
