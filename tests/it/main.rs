@@ -6,6 +6,7 @@ mod harness;
 
 mod flow;
 mod http_server;
+mod pages;
 mod schema;
 mod tidy;
 mod token_client_credentials;
