@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod commands;
 mod flow;
 mod http_server;
 mod pages;
