@@ -4,10 +4,18 @@
 
 mod harness;
 
+mod audit;
 mod commands;
 mod flow;
 mod http_server;
+mod keys;
+mod page_account;
+mod page_consent;
+mod page_login;
+mod page_logout;
+mod page_setup;
 mod pages;
+mod purge;
 mod schema;
 mod tidy;
 mod token_client_credentials;

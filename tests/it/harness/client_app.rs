@@ -81,6 +81,15 @@ impl ClientApp {
         Self { id: id.to_owned(), secret, redirect_uri: redirect_uri.to_owned(), pkce: Pkce::new() }
     }
 
+    /// A public client that registers itself (RFC 7591).
+    pub async fn registered(server: &Server, redirect_uri: &str) -> Self {
+        let body = serde_json::json!({ "client_name": "A stranger", "redirect_uris": [redirect_uri] });
+        let answer = server.post("/oauth/register").json(&body).send().await;
+        assert_eq!(answer.status.as_u16(), 201, "{}", answer.text());
+        let id = answer.json()["client_id"].as_str().expect("a client_id").to_owned();
+        Self { id, secret: None, redirect_uri: redirect_uri.to_owned(), pkce: Pkce::new() }
+    }
+
     /// The parameters of an authorization request, to be changed by a test.
     pub fn authorize_params(&self) -> Vec<(String, String)> {
         [

@@ -81,10 +81,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let handled = Arc::clone(&app);
+        let (handled, proxies) = (Arc::clone(&app), app.settings.trusted_proxies.clone());
         tokio::spawn(async move {
             let handler = move |request| routes::answer(Arc::clone(&handled), request);
-            let settings = server::Settings::default();
+            let settings = server::Settings { proxies, ..server::Settings::default() };
             server::serve(listener, settings, handler, async { drop(stopped.await) }).await;
         });
         Self { app, address, directory, clock, stop: Some(stop) }
@@ -137,6 +137,37 @@ impl Server {
 
     pub fn ask(&self, method: Method, target: &str) -> Asked<'_> {
         Asked { server: self, method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// Every row of every table but the audit log, as text: a refused request changes nothing (G6).
+    pub fn contents(&self) -> Vec<String> {
+        let connection = rusqlite::Connection::open(self.app.store.path()).expect("the database");
+        let list = |sql: &str| {
+            let mut statement = connection.prepare(sql).expect("a query");
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| {
+                (0..columns)
+                    .map(|at| row.get_ref(at).map(|value| format!("{value:?}")))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            rows.expect("rows").map(|row| row.expect("a row").join(" ")).collect::<Vec<_>>()
+        };
+        let tables = "select name from pragma_table_list where schema = 'main' and type = 'table'
+                      and name not like 'sqlite_%' and name <> 'audit_logs' order by name";
+        let mut statement = connection.prepare(tables).expect("the tables");
+        let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("the tables");
+        names
+            .map(|name| name.expect("a name"))
+            .flat_map(|name| {
+                list(&format!("select * from {name}")).into_iter().map(move |row| format!("{name} {row}"))
+            })
+            .collect()
+    }
+
+    /// How many of these rows ([`Server::contents`]) a table has.
+    pub fn count(&self, table: &str) -> usize {
+        let begin = format!("{table} ");
+        self.contents().iter().filter(|row| row.starts_with(&begin)).count()
     }
 
     /// The id of a user of the fixtures.
@@ -199,8 +230,10 @@ impl Asked<'_> {
         let stream = TcpStream::connect(self.server.address).await.expect("the server listens");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
         let connection = tokio::spawn(connection);
-        let mut request =
-            hyper::Request::builder().method(self.method).uri(self.target).header("host", "as.test");
+        let mut request = hyper::Request::builder().method(self.method).uri(self.target);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            request = request.header("host", "as.test");
+        }
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
