@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod audit;
 mod authorize;
 mod client_auth;
 mod commands;
@@ -19,6 +20,13 @@ mod redirect_uri;
 mod register;
 mod resource_indicators;
 //mod revoke;
+mod keys;
+mod page_account;
+mod page_consent;
+mod page_login;
+mod page_logout;
+mod page_setup;
+mod purge;
 mod schema;
 mod surface;
 mod tidy;
