@@ -1,13 +1,26 @@
-//! The settings: what they are, what they are by default, and from where they come.
+//! The settings: what they are, what they are by default, and from where they come: flags over environment over
+//! file over defaults, all by the one table [`KEYS`].
 //!
-//! The only reader of the environment. Everything else is handed a [`Settings`].
+//! The only reader of the environment. Everything else is handed a [`Settings`]. Never reads the clock.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+mod file;
+mod keys;
+pub mod span;
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
+use crate::http::TrustedProxies;
 use crate::oauth::issuer::Issuer;
+
+pub use keys::{KEYS, Setting};
+
+/// Names the settings file where no flag does.
+pub const CONFIG_VARIABLE: &str = "VESTIBULE_CONFIG";
 
 /// Everything that can be set, already checked.
 #[derive(Clone, Debug)]
@@ -19,7 +32,7 @@ pub struct Settings {
     /// The database's file.
     pub db: PathBuf,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: TrustedProxies,
     /// How many connections may be open at once.
     pub connections_max: usize,
     /// How the next signing key signs.
@@ -53,13 +66,77 @@ pub struct Lifetimes {
     pub audit: Seconds,
 }
 
+/// Something that was set to a value that it cannot have.
+#[derive(Debug)]
+pub struct ConfigRefusal {
+    at: String,
+    why: String,
+}
+
+impl fmt::Display for ConfigRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not use the settings: {}: {}", self.at, self.why)
+    }
+}
+
+impl Error for ConfigRefusal {}
+
+/// What the command line says of the settings.
+#[derive(Debug, Default)]
+pub struct Flags {
+    /// The settings file.
+    pub config: Option<PathBuf>,
+    /// Keys of [`KEYS`] with their values.
+    pub values: Vec<(&'static str, String)>,
+}
+
+/// The settings as all layers together make them.
+pub fn load(flags: &Flags) -> Result<Settings, ConfigRefusal> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    layer(flags, |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+fn layer(flags: &Flags, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, ConfigRefusal> {
+    // A variable that is set to nothing counts as not set: compose files write `VESTIBULE_ISSUER=`.
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut settings = Settings::default();
+    let file = flags.config.clone().or_else(|| variable(CONFIG_VARIABLE).map(PathBuf::from));
+    if let Some(path) = &file {
+        for (setting, text) in file::read(path)? {
+            apply(&mut settings, setting, &text, || in_file(path, setting))?;
+        }
+    }
+    for setting in KEYS {
+        let flag = flags.values.iter().find(|(key, _)| *key == setting.key);
+        if let Some((_, text)) = flag {
+            apply(&mut settings, setting, text, || format!("--{}", setting.flag))?;
+        } else if let Some(text) = variable(setting.variable) {
+            apply(&mut settings, setting, &text, || setting.variable.to_owned())?;
+        }
+    }
+    Ok(settings)
+}
+
+fn apply(
+    settings: &mut Settings,
+    setting: &Setting,
+    text: &str,
+    at: impl FnOnce() -> String,
+) -> Result<(), ConfigRefusal> {
+    (setting.set)(settings, text).map_err(|why| ConfigRefusal { at: at(), why })
+}
+
+fn in_file(path: &Path, setting: &Setting) -> String {
+    format!("{} in {}", setting.key, path.display())
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             issuer: None,
             db: PathBuf::from("vestibule.db"),
-            trusted_proxies: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
             connections_max: 1024,
             signing_algorithm: Algorithm::Es256,
             lifetimes: Lifetimes::default(),
@@ -80,6 +157,59 @@ impl Default for Lifetimes {
             setup_link: Seconds::hours(1),
             unused_client: Seconds::hours(24),
             audit: Seconds::days(90),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_consistent_and_its_defaults_are_the_defaults() {
+        let mut settings = Settings::default();
+        for setting in KEYS {
+            assert_eq!(setting.flag, setting.key.replace('_', "-"));
+            assert_eq!(setting.variable, format!("VESTIBULE_{}", setting.key.to_uppercase()));
+            if !setting.default.is_empty() {
+                assert_eq!((setting.set)(&mut settings, setting.default), Ok(()), "{}", setting.key);
+            }
+        }
+        assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn flags_are_above_the_environment_and_the_environment_above_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\ncode_lifetime = 30\ndb = \"file.db\"\n").unwrap();
+        let flags = Flags { config: Some(path), values: vec![("listen", "127.0.0.1:3".to_owned())] };
+        let variables = |name: &str| match name {
+            "VESTIBULE_LISTEN" => Some("127.0.0.1:2".to_owned()),
+            "VESTIBULE_DB" => Some("variable.db".to_owned()),
+            "VESTIBULE_ISSUER" => Some(String::new()),
+            _ => None,
+        };
+        let settings = layer(&flags, variables).unwrap();
+        assert_eq!(settings.listen.port(), 3);
+        assert_eq!(settings.db, PathBuf::from("variable.db"));
+        assert_eq!(settings.lifetimes.code, Seconds::new(30));
+        assert_eq!(settings.issuer, None);
+    }
+
+    #[test]
+    fn a_time_03_no_lifetime_is_zero_one_or_for_ever() {
+        for setting in KEYS.iter().filter(|setting| setting.value == "SPAN") {
+            for wrong in ["0", "1", "4294967295"] {
+                if setting.key == "refresh_retry_window" && wrong != "4294967295" {
+                    continue;
+                }
+                let flags = Flags { config: None, values: vec![(setting.key, wrong.to_owned())] };
+                let refusal = layer(&flags, |_| None).unwrap_err().to_string();
+                let bounds = setting.meaning.rsplit("; ").next().unwrap_or_default();
+                let bounds = bounds.split(", ").next().unwrap_or_default().replace("24h", "1d");
+                assert!(refusal.contains("from") && refusal.contains(&bounds), "{refusal} / {bounds}");
+            }
         }
     }
 }

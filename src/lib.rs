@@ -70,7 +70,7 @@
 pub mod app;
 pub mod audit;
 pub mod clock;
-//CMD
+pub mod commands;
 pub mod config;
 pub mod crypto;
 pub mod endpoints;

@@ -1,6 +1,7 @@
 //! All that a handler can reach: the settings, the store, the keys, the limits, the clock.
 
 pub mod browser;
+pub mod housekeeping;
 mod keys;
 pub mod offer;
 mod passwords;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::{
-    Fields, Halt, PASSWORD_CHARS_MAX, authorization_in_query, go_on, go_on_or_home, go_to, page,
-    start_session, with_session,
+    Fields, Halt, PASSWORD_CHARS_MAX, authorization_in_query, go_on_or_home, go_to, page, start_session,
+    with_session,
 };
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
@@ -17,7 +17,7 @@ use crate::limits::{Key, Kind, Limits, Wait};
 use crate::oauth::ids::{AuthorizationId, UserName};
 use crate::oauth::refusal::PageRefusal;
 use crate::oauth::secret::{Secret, SecretHash};
-use crate::store::authorizations::{self, Stage};
+use crate::store::authorizations;
 use crate::store::users::{self, User};
 use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
 use crate::view::login::{self, View};
@@ -43,7 +43,6 @@ struct Waiting {
     id: AuthorizationId,
     client_name: Option<String>,
     resource_name: Option<String>,
-    pending: bool,
 }
 
 impl Waiting {
@@ -56,7 +55,6 @@ impl Waiting {
         Ok(Some(Self {
             client_name: clients::find(tx, &row.client_id)?.map(|client| client.name),
             resource_name: resource.map(|resource| resource.name),
-            pending: matches!(row.stage, Stage::Pending),
             id: row.id,
         }))
     }
@@ -72,9 +70,6 @@ fn ask(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
     };
     let waiting = app.store.read(|tx| Waiting::read(tx, &id, now))?;
     let waiting = waiting.ok_or(PageRefusal::AuthorizationUnknown)?;
-    if !waiting.pending {
-        return Ok(go_on(&id));
-    }
     Ok(form(app, request, Status::OK, "", None, Some(&waiting)))
 }
 

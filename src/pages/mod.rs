@@ -84,9 +84,9 @@ impl Fields {
         self.optional(name)?.ok_or(PageRefusal::FormMalformed)
     }
 
-    /// The request that waits for this form.
+    /// The request that waits for this form, if one does.
     fn authorization(&self) -> Result<Option<AuthorizationId>, PageRefusal> {
-        let id = self.optional("authorization")?;
+        let id = self.optional("authorization")?.filter(|id| !id.is_empty());
         id.map(AuthorizationId::parse).transpose().map_err(|_| PageRefusal::FormMalformed)
     }
 }
@@ -179,7 +179,8 @@ mod tests {
         let id = AuthorizationId::new();
         assert_eq!(fields(&format!("authorization={}", id.as_str())).authorization(), Ok(Some(id)));
         assert_eq!(fields("").authorization(), Ok(None));
-        for wrong in ["", "x", "https%3A%2F%2Fevil.test%2F%23%23%23", "..%2F..%2F"] {
+        assert_eq!(fields("authorization=").authorization(), Ok(None));
+        for wrong in ["x", "https%3A%2F%2Fevil.test%2F%23%23%23", "..%2F..%2F"] {
             let form = fields(&format!("authorization={wrong}"));
             assert_eq!(form.authorization(), Err(PageRefusal::FormMalformed), "{wrong}");
         }

@@ -176,8 +176,8 @@ pub fn signed_in(
     session: &SecretHash,
     expires_at: UnixTime,
 ) -> Result<(), Fault> {
-    let sql =
-        "update authorizations set fresh_session = ?2, expires_at = ?3 where id = ?1 and stage = 'pending'";
+    let sql = "update authorizations set fresh_session = ?2, expires_at = ?3
+               where id = ?1 and stage in ('pending', 'approved')";
     tx.execute("remember a fresh sign-in", sql, params![id, session, expires_at]).map(drop)
 }
 

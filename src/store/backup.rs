@@ -25,9 +25,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<(), OpenRefusal> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), OpenRefusal> {
-    if to.exists() {
-        return Err(OpenRefusal::Exists(to.to_owned()));
-    }
+    schema::refuse_existing(to)?;
     let unfinished = beside(to, ".unfinished");
     let _ = fs::remove_file(&unfinished);
     own_file(&unfinished)?;

@@ -109,6 +109,12 @@ pub fn metadata(tx: &ReadTx<'_>, id: &ClientId) -> Result<Option<String>, Fault>
     })
 }
 
+/// Changes a client's metadata (RFC 7591), as JSON.
+pub fn set_metadata(tx: &WriteTx<'_>, id: &ClientId, metadata: &str) -> Result<(), Fault> {
+    let sql = "update clients set metadata = ?2 where id = ?1";
+    tx.execute("change a client's metadata", sql, params![id, metadata]).map(drop)
+}
+
 /// All clients, the oldest first.
 pub fn list(tx: &ReadTx<'_>) -> Result<Vec<Client>, Fault> {
     tx.list("list the clients", &format!("select {COLUMNS} from clients order by created_at, id"), [], read)

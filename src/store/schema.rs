@@ -96,9 +96,7 @@ impl From<Fault> for OpenRefusal {
 
 /// Makes a new database at `path`, readable by its owner only. It appears under its name when it is complete.
 pub fn create(path: &Path, issuer: &Issuer, now: UnixTime) -> Result<(), OpenRefusal> {
-    if path.exists() {
-        return Err(OpenRefusal::Exists(path.to_owned()));
-    }
+    refuse_existing(path)?;
     let unfinished = beside(path, ".unfinished");
     let _ = fs::remove_file(&unfinished);
     own_file(&unfinished)?;
@@ -128,19 +126,14 @@ pub fn create(path: &Path, issuer: &Issuer, now: UnixTime) -> Result<(), OpenRef
 
 /// Refuses a file that is not one of ours, without changing a byte of it.
 pub(super) fn check(path: &Path) -> Result<(), OpenRefusal> {
-    match fs::metadata(path) {
+    let open_to_others = match fs::metadata(path) {
         Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
             return Err(OpenRefusal::Missing(path.to_owned()));
         }
         Err(source) => return Err(Fault::new("look at the database", source).into()),
         Ok(metadata) if metadata.len() == 0 => return Err(OpenRefusal::Empty(path.to_owned())),
-        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
-            // Its secrets are hashes, but its signing keys are not.
-            fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-                .map_err(|source| Fault::new("make the database its owner's only", source))?;
-        }
-        Ok(_) => {}
-    }
+        Ok(metadata) => metadata.permissions().mode() & 0o077 != 0,
+    };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(Fault::during("open the database"))?;
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -156,7 +149,24 @@ pub(super) fn check(path: &Path) -> Result<(), OpenRefusal> {
     if version > UPGRADES.len() as i64 {
         return Err(OpenRefusal::Newer(path.to_owned()));
     }
+    if open_to_others {
+        // Its secrets are hashes, but its signing keys are not.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .map_err(|source| Fault::new("make the database its owner's only", source))?;
+    }
     Ok(())
+}
+
+/// Refuses to put a database where one is, or where the log of one that was deleted is left: SQLite would play that log
+/// into the new file.
+pub(super) fn refuse_existing(path: &Path) -> Result<(), OpenRefusal> {
+    match [path.to_owned(), beside(path, "-wal"), beside(path, "-journal")]
+        .into_iter()
+        .find(|file| file.exists())
+    {
+        Some(file) => Err(OpenRefusal::Exists(file)),
+        None => Ok(()),
+    }
 }
 
 /// A connection that writes.

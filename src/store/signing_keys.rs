@@ -84,6 +84,11 @@ pub fn retire_others(
     .map(drop)
 }
 
+/// Forgets every key but `kid`, and with them every token that they signed.
+pub fn remove_others(tx: &WriteTx<'_>, kid: &str) -> Result<(), Fault> {
+    tx.execute("forget signing keys", "delete from signing_keys where kid <> ?1", params![kid]).map(drop)
+}
+
 /// The `kid` of the key that signs now.
 pub fn current(tx: &ReadTx<'_>, now: UnixTime) -> Result<String, Fault> {
     let doing = "find the signing key";

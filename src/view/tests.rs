@@ -12,6 +12,10 @@ const HOSTILE: &str = "\"' onfocus=alert(1) style=x><script>alert(1)</script>\u{
 
 /// Every page with `text` wherever a view takes text.
 fn pages(text: &str) -> Vec<(&'static str, String)> {
+    [consents(text), ways_in_and_out(text), problems(text), accounts(text)].concat()
+}
+
+fn consents(text: &str) -> Vec<(&'static str, String)> {
     let resources = [Resource { name: text, uri: text }, Resource { name: text, uri: text }];
     let scopes = [Scope { name: text, words: text }, Scope { name: text, words: text }];
     let asked = consent::View {
@@ -41,6 +45,14 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         scopes: &[],
         ..asked
     };
+    vec![
+        ("consent", consent::page(&asked).into_string()),
+        ("consent-choose", consent::page(&choosing).into_string()),
+        ("consent-bare", consent::page(&bare).into_string()),
+    ]
+}
+
+fn ways_in_and_out(text: &str) -> Vec<(&'static str, String)> {
     let sign_in = login::View {
         form_token: text,
         authorization: Some(text),
@@ -51,6 +63,17 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
     };
     let confirm = logout::View::Confirm { form_token: text, user_name: text, authorization: Some(text) };
     let first = setup::View { token: text, form_token: text, name: text, email: text, message: Some(text) };
+    let plain = login::View { client_name: None, message: None, ..sign_in };
+    vec![
+        ("login", login::page(&sign_in).into_string()),
+        ("login-plain", login::page(&plain).into_string()),
+        ("logout", logout::page(&confirm).into_string()),
+        ("logout-done", logout::page(&logout::View::Done).into_string()),
+        ("setup", setup::page(&first).into_string()),
+    ]
+}
+
+fn problems(text: &str) -> Vec<(&'static str, String)> {
     let back = problem::Back { path: "/login", authorization: Some(text), words: "Start again" };
     let trouble = problem::View {
         status: 400,
@@ -68,6 +91,13 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         onward: Some(problem::Onward { url: text, destination: text }),
         ..trouble
     };
+    vec![
+        ("problem", problem::page(&trouble).into_string()),
+        ("problem-onward", problem::page(&strangers).into_string()),
+    ]
+}
+
+fn accounts(text: &str) -> Vec<(&'static str, String)> {
     let grants = [account::Grant {
         id: text,
         client_name: text,
@@ -86,25 +116,10 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         grants: &grants,
         first_steps: Some(account::FirstSteps { issuer: text }),
     };
+    let empty = account::View { grants: &[], first_steps: None, ..mine };
     vec![
-        ("consent", consent::page(&asked).into_string()),
-        ("consent-choose", consent::page(&choosing).into_string()),
-        ("consent-bare", consent::page(&bare).into_string()),
-        ("login", login::page(&sign_in).into_string()),
-        (
-            "login-plain",
-            login::page(&login::View { client_name: None, message: None, ..sign_in }).into_string(),
-        ),
-        ("logout", logout::page(&confirm).into_string()),
-        ("logout-done", logout::page(&logout::View::Done).into_string()),
-        ("setup", setup::page(&first).into_string()),
-        ("problem", problem::page(&trouble).into_string()),
-        ("problem-onward", problem::page(&strangers).into_string()),
         ("account", account::page(&mine).into_string()),
-        (
-            "account-empty",
-            account::page(&account::View { grants: &[], first_steps: None, ..mine }).into_string(),
-        ),
+        ("account-empty", account::page(&empty).into_string()),
     ]
 }
 

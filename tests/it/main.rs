@@ -4,8 +4,10 @@
 
 mod harness;
 
+mod commands;
 mod flow;
 mod http_server;
+mod pages;
 mod schema;
 mod tidy;
 mod token_client_credentials;

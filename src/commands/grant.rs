@@ -1,0 +1,146 @@
+//! `vestibule grant`: who gave what to whom, and take it back.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::answer::{Answer, table};
+use super::database::Database;
+use super::failure::Failure;
+use super::{user, words};
+use crate::audit::{Entry, Event, Origin};
+use crate::clock::UnixTime;
+use crate::config::{Settings, span};
+use crate::oauth::ids::GrantId;
+use crate::oauth::resource::ResourceUri;
+use crate::store::grants::{self, NamedGrant};
+use crate::store::{clients, consents};
+
+/// What to do with grants.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Show the live grants, the newest first
+    List {
+        /// Only this person's
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Only this client's
+        #[arg(long, value_name = "ID")]
+        client: Option<String>,
+    },
+    /// Take a grant back: its refresh token is void, and the client must ask again
+    Revoke {
+        /// Its number in the list
+        id: i64,
+    },
+}
+
+/// A grant in JSON.
+#[derive(Serialize)]
+struct Shown {
+    id: i64,
+    user: String,
+    user_id: String,
+    client_id: String,
+    client_name: String,
+    scope: String,
+    resources: Vec<String>,
+    created_at: UnixTime,
+    last_used_at: UnixTime,
+    expires_at: UnixTime,
+}
+
+impl From<&NamedGrant> for Shown {
+    fn from(named: &NamedGrant) -> Self {
+        let grant = &named.grant;
+        Self {
+            id: grant.id.as_i64(),
+            user: named.user_name.to_string(),
+            user_id: grant.user_id.to_string(),
+            client_id: grant.client_id.to_string(),
+            client_name: named.client_name.clone(),
+            scope: grant.scope.to_string(),
+            resources: grant.resources.iter().map(ResourceUri::to_string).collect(),
+            created_at: grant.created_at,
+            last_used_at: grant.rotated_at,
+            expires_at: grant.expires_at,
+        }
+    }
+}
+
+/// What was revoked, in JSON.
+#[derive(Serialize)]
+struct Revoked {
+    id: i64,
+    /// Whether it was alive until now.
+    revoked: bool,
+}
+
+/// Does it.
+pub(super) fn run(settings: &Settings, command: Command) -> Result<Answer, Failure> {
+    match command {
+        Command::List { user, client } => list(settings, user.as_deref(), client.as_deref()),
+        Command::Revoke { id } => revoke(settings, GrantId::new(id)),
+    }
+}
+
+fn list(settings: &Settings, user: Option<&str>, client: Option<&str>) -> Result<Answer, Failure> {
+    let user = user.map(words::user_name).transpose()?;
+    let client = client.map(words::client_id).transpose()?;
+    let database = Database::open(settings)?;
+    let found = database.read(|tx| {
+        let user = user.as_ref().map(|name| user::find(tx, name)).transpose()?;
+        if let Some(id) = &client
+            && clients::find(tx, id)?.is_none()
+        {
+            return Err(Failure::new(format!("could not find the client {id}: see vestibule client list")));
+        }
+        let user = user.as_ref().map(|user| &user.id);
+        Ok(grants::list_live(tx, user, client.as_ref(), settings.lifetimes.refresh_idle, database.now)?)
+    })?;
+    let rows: Vec<_> = found
+        .iter()
+        .map(Shown::from)
+        .map(|grant| {
+            let used = grant.last_used_at.to_string();
+            [
+                grant.id.to_string(),
+                grant.user,
+                grant.client_name,
+                grant.client_id,
+                used,
+                grant.resources.join(" "),
+                grant.scope,
+            ]
+        })
+        .collect();
+    let headings = ["ID", "USER", "CLIENT", "CLIENT ID", "LAST USED", "RESOURCES", "SCOPE"];
+    let text = table(headings, &rows, "No live grants.");
+    Ok(Answer::new(text, found.iter().map(Shown::from).collect::<Vec<_>>()))
+}
+
+fn revoke(settings: &Settings, id: GrantId) -> Result<Answer, Failure> {
+    let revoked = Database::open(settings)?.change(move |tx, now| {
+        let grant = grants::find(tx, id)?.ok_or_else(|| {
+            Failure::new(format!("could not find the grant {id}: see vestibule grant list"))
+        })?;
+        let revoked = grants::revoke(tx, id, "the owner took it back", now)?;
+        consents::remove(tx, &grant.user_id, &grant.client_id)?;
+        if revoked {
+            let origin = Origin::of_command();
+            let entry =
+                Entry::new(Event::GrantRevoked, &origin).user(&grant.user_id).client_id(&grant.client_id);
+            let scope = grant.scope.to_string();
+            entry.grant(id).resources(&grant.resources).scope(&scope).record(tx, now)?;
+        }
+        Ok(revoked)
+    })?;
+    let text = if revoked {
+        format!(
+            "Revoked grant {id}: the client must ask again. Access tokens that it made before are valid for at most {}.",
+            span::write(settings.lifetimes.access_token)
+        )
+    } else {
+        format!("Grant {id} was taken back before; nothing changed.")
+    };
+    Ok(Answer::new(text, Revoked { id: id.as_i64(), revoked }))
+}
