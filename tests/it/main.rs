@@ -16,6 +16,7 @@ mod http_server;
 //mod introspect;
 mod pages;
 mod races;
+mod readme;
 mod redirect_uri;
 mod register;
 mod resource_indicators;
