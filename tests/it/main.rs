@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod audit;
 mod authorize;
 mod client_auth;
 mod commands;
@@ -15,10 +16,18 @@ mod http_server;
 //mod introspect;
 mod pages;
 mod races;
+mod readme;
 mod redirect_uri;
 mod register;
 mod resource_indicators;
 //mod revoke;
+mod keys;
+mod page_account;
+mod page_consent;
+mod page_login;
+mod page_logout;
+mod page_setup;
+mod purge;
 mod schema;
 mod surface;
 mod tidy;

@@ -4,11 +4,9 @@
 mod answer;
 mod browser;
 mod client_app;
-mod contents;
 mod crowd;
 mod database;
 mod raw;
-mod rows;
 mod server;
 
 pub use answer::Answer;

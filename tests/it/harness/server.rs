@@ -222,8 +222,10 @@ impl Asked<'_> {
 
     /// The request as hyper has it, for a connection that is open already.
     pub fn into_request(self) -> hyper::Request<Full<Bytes>> {
-        let mut request =
-            hyper::Request::builder().method(self.method).uri(self.target).header("host", "as.test");
+        let mut request = hyper::Request::builder().method(self.method).uri(self.target);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            request = request.header("host", "as.test");
+        }
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
