@@ -12,4 +12,5 @@ mod server;
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
+pub use raw::RawAnswer;
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
