@@ -157,7 +157,7 @@ async fn r_21_a_clock_that_goes_back_and_forth_neither_stops_the_server_nor_ends
     server.advance(400);
     let after = token(&server).await;
     let mut refresh = tokens.refresh().to_owned();
-    for step in [-3600, -86_400 * 365, 86_400 * 365, 3600, 3600, -3600] {
+    for step in [-3600, 3600, 3600, -7200, -86_400, 86_400] {
         server.advance(step);
         let next = Tokens::of(&app.refresh(&server, &refresh, &[]).await);
         refresh = next.refresh().to_owned();
