@@ -9,4 +9,4 @@ mod server;
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
-pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
+pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client};
