@@ -201,7 +201,11 @@ fn code_in(mut redirect: Parameters, metadata: &Metadata) -> Result<String> {
     match redirect.get("iss") {
         Some(iss) if *iss == metadata.issuer => {}
         None if !metadata.authorization_response_iss_parameter_supported => {}
-        iss => return Err(format!("the redirect is from the issuer {iss:?}, not from {}", metadata.issuer).into()),
+        iss => {
+            return Err(
+                format!("the redirect is from the issuer {iss:?}, not from {}", metadata.issuer).into()
+            );
+        }
     }
     if let Some(error) = redirect.get("error") {
         let description = redirect.get("error_description").map(String::as_str).unwrap_or_default();
@@ -228,7 +232,8 @@ async fn redeem(metadata: &Metadata, request: &AuthorizationRequest, code: &str)
 }
 
 async fn refresh(metadata: &Metadata, request: &AuthorizationRequest, token: &str) -> Result<Tokens> {
-    let fields = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", &request.client_id)];
+    let fields =
+        [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", &request.client_id)];
     ask_for_tokens(metadata, &fields).await
 }
 

@@ -165,7 +165,8 @@ impl Refusal {
             Self::NoToken { needed } => Answer::new(StatusCode::UNAUTHORIZED, json!({ "error": "no_token" }))
                 .challenge(challenge(needed)),
             Self::InvalidToken { why, needed } => {
-                let words = format!("{}, error=\"invalid_token\", error_description=\"{why}\"", challenge(needed));
+                let words =
+                    format!("{}, error=\"invalid_token\", error_description=\"{why}\"", challenge(needed));
                 Answer::error(StatusCode::UNAUTHORIZED, "invalid_token", why).challenge(words)
             }
             Self::InsufficientScope { granted, needed } => {
@@ -477,12 +478,14 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn Error + Send + Sync>> {
     };
     on_loopback(issuer)?;
     let listen: SocketAddr = listen.parse().map_err(|_| "LISTEN is an address like 127.0.0.1:3000")?;
-    let listener = TcpListener::bind(listen).await.map_err(|why| format!("cannot listen on {listen}: {why}"))?;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|why| format!("cannot listen on {listen}: {why}"))?;
     let address = listener.local_addr()?;
     let resource = resource.cloned().unwrap_or_else(|| format!("http://{address}/notes"));
     let url = Url::parse(&resource).ok().filter(|url| url.has_host() && url.fragment().is_none());
     let url = url.ok_or("RESOURCE-URI is the URL that clients use, like https://notes.example/notes")?;
-    let keys = Keys { issuer: issuer.clone(), known: RwLock::default(), last_fetch: tokio::sync::Mutex::default() };
+    let keys =
+        Keys { issuer: issuer.clone(), known: RwLock::default(), last_fetch: tokio::sync::Mutex::default() };
     println!("notes  at {resource}\nlistening on {address}, for tokens of {issuer}\n");
     println!("Tell Vestibule of it, once:\n");
     println!("    vestibule resource add {resource} --name Notes --scopes \"{}\"\n", SCOPES.join(" "));

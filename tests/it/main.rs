@@ -4,7 +4,9 @@
 
 mod harness;
 
+mod binary;
 mod commands;
+mod examples;
 mod flow;
 mod http_server;
 mod pages;

@@ -4,9 +4,13 @@
 mod answer;
 mod browser;
 mod client_app;
+mod person;
+mod program;
 mod server;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
+pub use person::{Person, Wire, ask};
+pub use program::{House, Program, Serving};
 pub use server::{R1, R2, Server};
