@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 use vestibule::oauth::pkce::PkceVerifier;
 
-use super::server::SECRET;
+use super::server::{Asked, SECRET};
 use super::{Answer, Browser, Server};
 
 /// A PKCE pair.
@@ -81,6 +81,15 @@ impl ClientApp {
         Self { id: id.to_owned(), secret, redirect_uri: redirect_uri.to_owned(), pkce: Pkce::new() }
     }
 
+    /// A public client that registers itself (RFC 7591).
+    pub async fn registered(server: &Server, redirect_uri: &str) -> Self {
+        let body = serde_json::json!({ "client_name": "A stranger", "redirect_uris": [redirect_uri] });
+        let answer = server.post("/oauth/register").json(&body).send().await;
+        assert_eq!(answer.status.as_u16(), 201, "{}", answer.text());
+        let id = answer.json()["client_id"].as_str().expect("a client_id").to_owned();
+        Self { id, secret: None, redirect_uri: redirect_uri.to_owned(), pkce: Pkce::new() }
+    }
+
     /// The parameters of an authorization request, to be changed by a test.
     pub fn authorize_params(&self) -> Vec<(String, String)> {
         [
@@ -128,23 +137,33 @@ impl ClientApp {
 
     /// A token request with this client's own authentication.
     pub async fn token(&self, server: &Server, fields: &[(&str, &str)]) -> Answer {
+        self.token_request(server, fields).send().await
+    }
+
+    /// [`ClientApp::token`], not yet sent.
+    pub fn token_request<'a>(&self, server: &'a Server, fields: &[(&str, &str)]) -> Asked<'a> {
         let mut fields = fields.to_vec();
         let asked = server.post("/oauth/token");
         match &self.secret {
-            Some(secret) if self.id != "post" => asked.basic(&self.id, secret).form(&fields).send().await,
+            Some(secret) if self.id != "post" => asked.basic(&self.id, secret).form(&fields),
             Some(secret) => {
                 fields.extend([("client_id", self.id.as_str()), ("client_secret", secret)]);
-                asked.form(&fields).send().await
+                asked.form(&fields)
             }
             None => {
                 fields.push(("client_id", &self.id));
-                asked.form(&fields).send().await
+                asked.form(&fields)
             }
         }
     }
 
     /// Redeems a code.
     pub async fn redeem(&self, server: &Server, code: &str, more: &[(&str, &str)]) -> Answer {
+        self.redemption(server, code, more).send().await
+    }
+
+    /// [`ClientApp::redeem`], not yet sent.
+    pub fn redemption<'a>(&self, server: &'a Server, code: &str, more: &[(&str, &str)]) -> Asked<'a> {
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -152,7 +171,7 @@ impl ClientApp {
             ("code_verifier", &self.pkce.verifier),
         ];
         fields.extend_from_slice(more);
-        self.token(server, &fields).await
+        self.token_request(server, &fields)
     }
 
     /// Refreshes.
