@@ -6,10 +6,12 @@ mod harness;
 
 mod audit;
 mod authorize;
+mod binary;
 mod client_auth;
 mod commands;
 mod discovery;
 //mod errors;
+mod examples;
 //mod faults;
 mod flow;
 mod http_server;

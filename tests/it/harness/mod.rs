@@ -6,6 +6,8 @@ mod browser;
 mod client_app;
 mod crowd;
 mod database;
+mod person;
+mod program;
 mod raw;
 mod server;
 
@@ -13,5 +15,7 @@ pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
 pub use crowd::{Connection, Crowd};
+pub use person::{Person, Wire, ask};
+pub use program::{House, Program, Serving};
 pub use raw::RawAnswer;
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
