@@ -61,12 +61,10 @@ pub(super) struct TokenResponse {
 /// Plans the token of a grant: everything but the signature.
 pub(super) fn plan(app: &App, tx: &ReadTx<'_>, grant: Grant, now: UnixTime) -> Result<Minted, Fault> {
     let Grant { subject, client_id, scope, resources, refresh_token } = grant;
-    // The strictest of several resources decides.
-    let lifetime = resources
-        .iter()
-        .filter_map(|resource| resource.token_lifetime)
-        .min()
-        .unwrap_or(app.settings.lifetimes.access_token);
+    // The strictest of several resources decides; one without a word of its own has the setting's.
+    let default = app.settings.lifetimes.access_token;
+    let lifetime =
+        resources.iter().map(|resource| resource.token_lifetime.unwrap_or(default)).min().unwrap_or(default);
     let audience = if resources.is_empty() {
         vec![client_id.as_str().to_owned()]
     } else {

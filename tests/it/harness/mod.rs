@@ -4,9 +4,14 @@
 mod answer;
 mod browser;
 mod client_app;
+mod crowd;
+mod database;
+mod raw;
 mod server;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
-pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client};
+pub use crowd::{Connection, Crowd};
+pub use raw::RawAnswer;
+pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};

@@ -1,22 +1,22 @@
 //! A server in this process: a real socket on a port of the system's choice, its own directory, a clock by hand.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use vestibule::app::App;
 use vestibule::clock::{Clock, UnixTime};
 use vestibule::config::Settings;
 use vestibule::crypto::jwk::Algorithm;
 use vestibule::crypto::jws::SigningKey;
 use vestibule::crypto::password;
-use vestibule::http::{Method, Status};
+use vestibule::http::Method;
 use vestibule::oauth::client::{Client, Credential, RegisteredBy};
 use vestibule::oauth::grant_type::{AuthMethod, GrantType};
 use vestibule::oauth::ids::{ClientId, UserId, UserName};
@@ -29,7 +29,7 @@ use vestibule::store::users::{Role, User};
 use vestibule::store::{Fault, Store, WriteTx, clients, resources, schema, signing_keys, users};
 use vestibule::{routes, server};
 
-use super::Answer;
+use super::{Answer, Connection};
 
 /// The fixtures of the attack catalogue.
 pub const ISSUER: &str = "https://as.test";
@@ -46,6 +46,7 @@ pub struct Server {
     pub directory: Arc<TempDir>,
     clock: Clock,
     stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -81,18 +82,37 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let (handled, proxies) = (Arc::clone(&app), app.settings.trusted_proxies.clone());
-        tokio::spawn(async move {
-            let handler = move |request| routes::answer(Arc::clone(&handled), request);
+        let handled = Arc::clone(&app);
+        let serving = tokio::spawn(async move {
+            let proxies = handled.settings.trusted_proxies.clone();
             let settings = server::Settings { proxies, ..server::Settings::default() };
+            let handler = move |request| routes::answer(Arc::clone(&handled), request);
             server::serve(listener, settings, handler, async { drop(stopped.await) }).await;
         });
-        Self { app, address, directory, clock, stop: Some(stop) }
+        Self { app, address, directory, clock, stop: Some(stop), serving: Some(serving) }
     }
 
     /// A second server process on the same database, as far as the database can tell.
     pub async fn twin(&self) -> Self {
         Self::run(self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone()).await
+    }
+
+    /// A server on another file than this one's: a copy, made before.
+    pub async fn twin_on(&self, db: PathBuf) -> Self {
+        let settings = Settings { db, ..self.app.settings.clone() };
+        Self::run(settings, Arc::clone(&self.directory), self.clock.clone()).await
+    }
+
+    /// Stops it, and starts it again on the same file: what was only in memory is gone.
+    pub async fn restart(mut self) -> Self {
+        let (settings, directory, clock) =
+            (self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone());
+        drop(self.stop.take());
+        if let Some(serving) = self.serving.take() {
+            serving.await.expect("the server stops in order");
+        }
+        drop(self);
+        Self::run(settings, directory, clock).await
     }
 
     /// Turns the clock by so many seconds, backwards if negative.
@@ -137,37 +157,6 @@ impl Server {
 
     pub fn ask(&self, method: Method, target: &str) -> Asked<'_> {
         Asked { server: self, method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
-    }
-
-    /// Every row of every table but the audit log, as text: a refused request changes nothing (G6).
-    pub fn contents(&self) -> Vec<String> {
-        let connection = rusqlite::Connection::open(self.app.store.path()).expect("the database");
-        let list = |sql: &str| {
-            let mut statement = connection.prepare(sql).expect("a query");
-            let columns = statement.column_count();
-            let rows = statement.query_map([], |row| {
-                (0..columns)
-                    .map(|at| row.get_ref(at).map(|value| format!("{value:?}")))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            rows.expect("rows").map(|row| row.expect("a row").join(" ")).collect::<Vec<_>>()
-        };
-        let tables = "select name from pragma_table_list where schema = 'main' and type = 'table'
-                      and name not like 'sqlite_%' and name <> 'audit_logs' order by name";
-        let mut statement = connection.prepare(tables).expect("the tables");
-        let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("the tables");
-        names
-            .map(|name| name.expect("a name"))
-            .flat_map(|name| {
-                list(&format!("select * from {name}")).into_iter().map(move |row| format!("{name} {row}"))
-            })
-            .collect()
-    }
-
-    /// How many of these rows ([`Server::contents`]) a table has.
-    pub fn count(&self, table: &str) -> usize {
-        let begin = format!("{table} ");
-        self.contents().iter().filter(|row| row.starts_with(&begin)).count()
     }
 
     /// The id of a user of the fixtures.
@@ -227,9 +216,12 @@ impl Asked<'_> {
 
     /// Sends it over a connection of its own.
     pub async fn send(self) -> Answer {
-        let stream = TcpStream::connect(self.server.address).await.expect("the server listens");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-        let connection = tokio::spawn(connection);
+        let mut connection = Connection::open(self.server).await;
+        connection.send(self.into_request()).await
+    }
+
+    /// The request as hyper has it, for a connection that is open already.
+    pub fn into_request(self) -> hyper::Request<Full<Bytes>> {
         let mut request = hyper::Request::builder().method(self.method).uri(self.target);
         if !self.headers.iter().any(|(name, _)| name == "host") {
             request = request.header("host", "as.test");
@@ -237,12 +229,7 @@ impl Asked<'_> {
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(Bytes::from(self.body))).expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("its body").to_bytes().to_vec();
-        connection.abort();
-        Answer::new(Status::from_u16(head.status.as_u16()).expect("a status"), head.headers, body)
+        request.body(Full::new(Bytes::from(self.body))).expect("a request")
     }
 }
 
