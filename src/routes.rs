@@ -131,6 +131,8 @@ fn unserved(request: &Request) -> Response {
     } else {
         Response::json(status, &Body { error: "invalid_request", error_description: description })
     };
+    // Caches may keep both statuses unasked (RFC 9110 15.1), and what is not served today may be tomorrow.
+    let response = response.no_store();
     match methods_of(request.path()) {
         Some(methods) => response.with_header("allow", methods),
         None => response,

@@ -17,7 +17,7 @@ use crate::oauth::refusal::TokenRefusal;
 use crate::oauth::resource::ResourceUri;
 use crate::store::grants::Place;
 use crate::store::standing::{self, Standing};
-use crate::store::{Fault, ReadTx, grants};
+use crate::store::{Fault, ReadTx, grants, users};
 
 /// What the caller learns of a live token (RFC 7662 2.2).
 #[derive(Serialize)]
@@ -134,7 +134,7 @@ fn access(tx: &ReadTx<'_>, claims: &AccessTokenClaims) -> Result<Option<Active>,
     }))
 }
 
-/// A refresh token is shown to the client that holds it, and to nobody else.
+/// A refresh token is shown to the client that holds it, and to nobody else, while its person may sign in.
 fn refresh(
     app: &App,
     tx: &ReadTx<'_>,
@@ -149,11 +149,13 @@ fn refresh(
             && !grant.has_expired(idle, now)
             && grant.place_of(token, app.settings.lifetimes.refresh_retry, now) == Place::Current
     });
-    Ok(live.map(|grant| Active {
+    let Some(grant) = live else { return Ok(None) };
+    let user = users::find(tx, &grant.user_id)?.filter(|user| user.disabled_at.is_none());
+    Ok(user.map(|user| Active {
         active: true,
         scope: (!grant.scope.is_empty()).then(|| grant.scope.to_string()),
         client_id: grant.client_id.as_str().to_owned(),
-        username: None,
+        username: Some(user.name.as_str().to_owned()),
         token_type: "refresh_token",
         exp: grant.expires_at.min(grant.rotated_at.plus(idle)),
         iat: grant.rotated_at,

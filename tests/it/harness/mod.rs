@@ -4,13 +4,11 @@
 mod answer;
 mod browser;
 mod client_app;
-mod contents;
 mod crowd;
 mod database;
 mod person;
 mod program;
 mod raw;
-mod rows;
 mod server;
 
 pub use answer::Answer;

@@ -159,37 +159,6 @@ impl Server {
         Asked { server: self, method, target: target.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
-    /// Every row of every table but the audit log, as text: a refused request changes nothing (G6).
-    pub fn contents(&self) -> Vec<String> {
-        let connection = rusqlite::Connection::open(self.app.store.path()).expect("the database");
-        let list = |sql: &str| {
-            let mut statement = connection.prepare(sql).expect("a query");
-            let columns = statement.column_count();
-            let rows = statement.query_map([], |row| {
-                (0..columns)
-                    .map(|at| row.get_ref(at).map(|value| format!("{value:?}")))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            rows.expect("rows").map(|row| row.expect("a row").join(" ")).collect::<Vec<_>>()
-        };
-        let tables = "select name from pragma_table_list where schema = 'main' and type = 'table'
-                      and name not like 'sqlite_%' and name <> 'audit_logs' order by name";
-        let mut statement = connection.prepare(tables).expect("the tables");
-        let names = statement.query_map([], |row| row.get::<_, String>(0)).expect("the tables");
-        names
-            .map(|name| name.expect("a name"))
-            .flat_map(|name| {
-                list(&format!("select * from {name}")).into_iter().map(move |row| format!("{name} {row}"))
-            })
-            .collect()
-    }
-
-    /// How many of these rows ([`Server::contents`]) a table has.
-    pub fn count(&self, table: &str) -> usize {
-        let begin = format!("{table} ");
-        self.contents().iter().filter(|row| row.starts_with(&begin)).count()
-    }
-
     /// The id of a user of the fixtures.
     pub fn user(&self, name: &str) -> User {
         let name = UserName::parse(name).expect("a name");

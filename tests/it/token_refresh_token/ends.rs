@@ -3,25 +3,13 @@
 use vestibule::clock::Seconds;
 use vestibule::http::Status;
 use vestibule::oauth::ids::{ClientId, GrantId};
-use vestibule::oauth::resource::{Admission, Resource, ResourceUri};
-use vestibule::store::{clients, grants, resources, users};
+use vestibule::store::{clients, grants, users};
 
 use super::is_revoked;
-use crate::harness::{Browser, ClientApp, R1, R2, Server, Tokens, resource};
+use crate::harness::{Browser, ClientApp, R1, R2, Server, Tokens};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-
-/// Admits only these people to a resource.
-fn admit_only(server: &Server, uri: &'static str, names: &[&str]) {
-    let people: Vec<_> = names.iter().map(|name| server.user(name).id).collect();
-    let scopes = if uri == R1 { "a b" } else { "c d" };
-    server.command(move |tx| {
-        let restricted = Resource { admission: Admission::Listed, ..resource(uri, scopes) };
-        resources::update(tx, &restricted)?;
-        resources::set_admitted(tx, &restricted.uri, &people)
-    });
-}
 
 #[tokio::test]
 async fn a_rt_15_what_the_owner_decides_holds_at_the_next_refresh() {
@@ -51,15 +39,15 @@ async fn a_rt_15_what_the_owner_decides_holds_at_the_next_refresh() {
     tokens = Tokens::of(&app.refresh(&server, tokens.refresh(), &[]).await);
 
     // No longer admitted, and admitted again.
-    admit_only(&server, R1, &["alice"]);
+    server.admit_only(R1, &["alice"]);
     refused(&tokens, "invalid_grant").await;
     assert_eq!(server.audit()[0].3["reason"], "user_not_admitted");
-    admit_only(&server, R1, &["alice", "bob"]);
+    server.admit_only(R1, &["alice", "bob"]);
     tokens = Tokens::of(&app.refresh(&server, tokens.refresh(), &[]).await);
 
     // The resource is gone.
     let other = app.tokens(&server, "bob", &[("resource", R2)]).await;
-    server.command(|tx| resources::remove(tx, &ResourceUri::parse(R2).expect("a resource")));
+    server.forget_resource(R2);
     refused(&other, "invalid_grant").await;
 
     // The person is gone.
@@ -77,14 +65,14 @@ async fn a_rt_15_a_resource_that_no_longer_admits_the_person_leaves_the_grant_fo
     let server = Server::start().await;
     let app = ClientApp::fixture("pub");
     let tokens = app.tokens(&server, "bob", &[("resource", R1), ("resource", R2)]).await;
-    admit_only(&server, R2, &["alice"]);
+    server.admit_only(R2, &["alice"]);
     let before = server.contents();
     app.refresh(&server, tokens.refresh(), &[("resource", R2)]).await.assert_refused("invalid_grant");
     assert_eq!(server.contents(), before, "G6");
     let narrowed = Tokens::of(&app.refresh(&server, tokens.refresh(), &[]).await);
     assert_eq!((&narrowed.claims["aud"], narrowed.scope.as_deref()), (&R1.into(), Some("a b")));
     // Never wider across a rotation, also when they are admitted again.
-    admit_only(&server, R2, &["bob"]);
+    server.admit_only(R2, &["bob"]);
     app.refresh(&server, narrowed.refresh(), &[("resource", R2)]).await.assert_refused("invalid_target");
     assert_eq!(Tokens::of(&app.refresh(&server, narrowed.refresh(), &[]).await).claims["aud"], R1);
 }
@@ -116,7 +104,7 @@ async fn a_rt_15_a_person_takes_back_what_is_theirs_and_a_sign_out_leaves_client
         // The sign-out has a form of its own on this page.
         let text = page.text();
         let at = text.find(r#"action="/account""#).expect("a grant to take back");
-        page.body = text[at..].as_bytes().to_vec();
+        page.body = text.as_bytes()[at..].to_vec();
         let token = page.field("form_token").expect("a form");
         let fields = [("form_token", token), ("grant", grant.to_string())];
         let answer = browser.post(&server, "/account", &fields).await;

@@ -108,7 +108,7 @@ async fn a_rt_21_the_file_holds_hashes_of_secrets_and_never_one_of_them() {
     };
     let mut secrets: Vec<(&str, Vec<u8>)> = vec![
         ("code", code.clone().into_bytes()),
-        ("code, bare", code["vac_".len()..].as_bytes().to_vec()),
+        ("code, bare", code.as_bytes()["vac_".len()..].to_vec()),
         ("code, bytes", from_base64url(&code["vac_".len()..]).expect("base64url")),
         ("made-up code", b"a-code-that-nobody-made".to_vec()),
         ("verifier", conf.pkce.verifier.clone().into_bytes()),
