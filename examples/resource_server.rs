@@ -29,8 +29,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex as FetchLock;
 use tokio::time::{Instant, timeout};
 use url::Url;
+
+type Fault = Box<dyn Error + Send + Sync>;
 
 /// Where a client learns whom we trust (RFC 9728 3): this path, with the resource's own path behind it.
 const METADATA: &str = "/.well-known/oauth-protected-resource";
@@ -68,16 +71,15 @@ async fn answer(api: &Api, request: Request<Incoming>) -> Answer {
     if path != api.url.path() {
         return Answer::error(StatusCode::NOT_FOUND, "not_found", "There is nothing here.");
     }
-    match *request.method() {
-        Method::GET => match admit(api, request.headers(), "read").await {
-            Ok(_) => Answer::new(StatusCode::OK, json!({ "notes": *api.notes() })),
-            Err(refusal) => refusal.answer(api),
-        },
-        Method::POST => match admit(api, request.headers(), "write").await {
-            Ok(claims) => api.add_note(&claims, request).await,
-            Err(refusal) => refusal.answer(api),
-        },
-        _ => Answer::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET or POST."),
+    let needed = match *request.method() {
+        Method::GET => "read",
+        Method::POST => "write",
+        _ => return Answer::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET or POST."),
+    };
+    match admit(api, request.headers(), needed).await {
+        Err(refusal) => refusal.answer(api, needed),
+        Ok(_) if needed == "read" => Answer::new(StatusCode::OK, json!({ "notes": *api.notes() })),
+        Ok(claims) => api.add_note(&claims, request).await,
     }
 }
 
@@ -122,75 +124,64 @@ impl Api {
 /// Why somebody may not.
 enum Refusal {
     /// They showed no token, so there is nothing wrong with it: they are told where to get one.
-    NoToken { needed: &'static str },
-    /// Why it is not believed.
-    InvalidToken { why: &'static str, needed: &'static str },
-    /// The token is good, but not for this.
-    InsufficientScope { granted: String, needed: &'static str },
+    NoToken,
+    /// Why it is not believed: words of ours, never of the token's, since they go into a header.
+    InvalidToken(&'static str),
+    /// The token is good, but allows only this.
+    InsufficientScope(String),
     /// Not their fault: the issuer's keys are not to be had.
     NoKeys,
 }
 
 /// The claims of the caller's token, if it is one of ours and allows what is `needed`.
-async fn admit(api: &Api, headers: &HeaderMap, needed: &'static str) -> Result<Claims, Refusal> {
+async fn admit(api: &Api, headers: &HeaderMap, needed: &str) -> Result<Claims, Refusal> {
     // A token in the query or in a form is not looked for: addresses end up in logs (OAuth 2.1 5.1.1).
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let credentials = sent.next().and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
-    let Some((scheme, token)) = credentials else { return Err(Refusal::NoToken { needed }) };
+    let Some((scheme, token)) = credentials else { return Err(Refusal::NoToken) };
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::NoToken { needed });
+        return Err(Refusal::NoToken);
     }
     if sent.next().is_some() {
-        return Err(Refusal::InvalidToken { why: "there are two Authorization headers", needed });
+        return Err(Refusal::InvalidToken("there are two Authorization headers"));
     }
-    let claims = verify(token.trim(), &api.keys, &api.resource).await.map_err(|wrong| match wrong {
-        Wrong::Token(why) => Refusal::InvalidToken { why, needed },
-        Wrong::NoKeys => Refusal::NoKeys,
-    })?;
+    let claims = verify(token.trim(), &api.keys, &api.resource).await?;
     if claims.scopes().any(|scope| scope == needed) {
         return Ok(claims);
     }
-    // What they have belongs in the answer too, else a client that asks for what it is told to would lose it.
     let granted: Vec<_> = claims.scopes().filter(|scope| SCOPES.contains(scope)).collect();
-    Err(Refusal::InsufficientScope { granted: granted.join(" "), needed })
+    Err(Refusal::InsufficientScope(granted.join(" ")))
 }
 
 impl Refusal {
     /// RFC 6750 3, and `resource_metadata` (RFC 9728 5.1) by which an MCP client finds the issuer.
-    fn answer(self, api: &Api) -> Answer {
+    fn answer(self, api: &Api, needed: &str) -> Answer {
         let mut place = api.url.clone();
         place.set_path(&api.metadata_path());
         let challenge = |scope: &str| format!("Bearer resource_metadata=\"{place}\", scope=\"{scope}\"");
-        match self {
-            Self::NoToken { needed } => Answer::new(StatusCode::UNAUTHORIZED, json!({ "error": "no_token" }))
-                .challenge(challenge(needed)),
-            Self::InvalidToken { why, needed } => {
-                let words =
-                    format!("{}, error=\"invalid_token\", error_description=\"{why}\"", challenge(needed));
-                Answer::error(StatusCode::UNAUTHORIZED, "invalid_token", why).challenge(words)
+        let (status, error, description, challenge) = match self {
+            // No `error` in the challenge: there was nothing that could be wrong (RFC 6750 3.1).
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "no_token", "Bring a token.", challenge(needed)),
+            Self::InvalidToken(why) => {
+                let words = format!("error=\"invalid_token\", error_description=\"{why}\"");
+                (StatusCode::UNAUTHORIZED, "invalid_token", why, format!("{}, {words}", challenge(needed)))
             }
-            Self::InsufficientScope { granted, needed } => {
+            Self::InsufficientScope(granted) => {
+                // With what they have, else a client that asks for just what it is told to would lose it.
                 let words = challenge(format!("{granted} {needed}").trim_start());
-                Answer::error(StatusCode::FORBIDDEN, "insufficient_scope", "The token does not allow this.")
-                    .challenge(format!("{words}, error=\"insufficient_scope\""))
+                let challenge = format!("{words}, error=\"insufficient_scope\"");
+                (StatusCode::FORBIDDEN, "insufficient_scope", "The token does not allow this.", challenge)
             }
             Self::NoKeys => {
                 let text = "The issuer does not answer, so no token can be checked. Try again in a minute.";
-                Answer::error(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text)
+                return Answer::error(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
             }
-        }
+        };
+        Answer { challenge: Some(challenge), ..Answer::error(status, error, description) }
     }
 }
 
 // When a token is good.
-
-/// What is wrong.
-enum Wrong {
-    /// The token. The words are ours alone, so that they fit into a header.
-    Token(&'static str),
-    /// The issuer does not answer.
-    NoKeys,
-}
 
 #[derive(Deserialize)]
 struct JoseHeader {
@@ -235,8 +226,8 @@ impl Audience {
 }
 
 /// Checks a token as RFC 9068 4 demands, in an order in which nothing in it is believed before its signature.
-async fn verify(token: &str, keys: &Keys, resource: &str) -> Result<Claims, Wrong> {
-    let wrong = |why| Err(Wrong::Token(why));
+async fn verify(token: &str, keys: &Keys, resource: &str) -> Result<Claims, Refusal> {
+    let wrong = |why| Err(Refusal::InvalidToken(why));
     let mut parts = token.split('.');
     let (Some(head), Some(payload), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -276,9 +267,9 @@ async fn verify(token: &str, keys: &Keys, resource: &str) -> Result<Claims, Wron
     Ok(claims)
 }
 
-fn part<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Wrong::Token("it is malformed"))?;
-    serde_json::from_slice(&bytes).map_err(|_| Wrong::Token("it lacks what an access token has"))
+fn part<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Refusal::InvalidToken("it is malformed"))?;
+    serde_json::from_slice(&bytes).map_err(|_| Refusal::InvalidToken("it lacks what an access token has"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "an example is a program of its own, with a clock of its own")]
@@ -335,7 +326,7 @@ struct Keys {
     issuer: String,
     known: RwLock<Known>,
     /// Held while fetching: of many callers with an unknown `kid`, one asks the issuer and the others wait for it.
-    last_fetch: tokio::sync::Mutex<Option<Instant>>,
+    last_fetch: FetchLock<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -345,7 +336,7 @@ struct Known {
 }
 
 impl Keys {
-    async fn find(&self, kid: &str) -> Result<Option<Arc<Key>>, Wrong> {
+    async fn find(&self, kid: &str) -> Result<Option<Arc<Key>>, Refusal> {
         if let (Some(key), true) = self.known(kid) {
             return Ok(Some(key));
         }
@@ -360,7 +351,7 @@ impl Keys {
             }
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.fetched_at.is_none() { Err(Wrong::NoKeys) } else { Ok(known.by_kid.get(kid).cloned()) }
+        if known.fetched_at.is_none() { Err(Refusal::NoKeys) } else { Ok(known.by_kid.get(kid).cloned()) }
     }
 
     /// The key with that `kid`, and whether what we know is fresh.
@@ -370,7 +361,7 @@ impl Keys {
         (known.by_kid.get(kid).cloned(), fresh)
     }
 
-    async fn fetch(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+    async fn fetch(&self) -> Result<(), Fault> {
         let metadata: Value = get(&format!("{}/.well-known/oauth-authorization-server", self.issuer)).await?;
         // Byte by byte (RFC 8414 3.3): a document that names another issuer is not this issuer's.
         if metadata["issuer"] != self.issuer {
@@ -390,7 +381,7 @@ impl Keys {
 // The little HTTP beneath.
 
 /// A JSON document from the issuer. Plain http, so it is asked for on loopback only.
-async fn get(address: &str) -> Result<Value, Box<dyn Error + Send + Sync>> {
+async fn get(address: &str) -> Result<Value, Fault> {
     let url = on_loopback(address)?;
     let fetched = timeout(FETCH_PATIENCE, async {
         let stream = TcpStream::connect(&*url.socket_addrs(|| None)?).await?;
@@ -412,7 +403,7 @@ async fn get(address: &str) -> Result<Value, Box<dyn Error + Send + Sync>> {
 
 /// Keys that came over a network in the clear could be anybody's. For an issuer elsewhere, put an HTTP client with
 /// TLS in [`get`]'s place, and drop this.
-fn on_loopback(address: &str) -> Result<Url, Box<dyn Error + Send + Sync>> {
+fn on_loopback(address: &str) -> Result<Url, Fault> {
     let url = Url::parse(address).map_err(|why| format!("{address:?} is no URL: {why}"))?;
     let loopback = match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -441,10 +432,6 @@ impl Answer {
         Self::new(status, json!({ "error": error, "error_description": description }))
     }
 
-    fn challenge(self, challenge: String) -> Self {
-        Self { challenge: Some(challenge), ..self }
-    }
-
     fn response(self) -> Result<Response<Full<Bytes>>, hyper::http::Error> {
         let mut response = Response::builder()
             .status(self.status)
@@ -469,7 +456,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &[String]) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn run(arguments: &[String]) -> Result<(), Fault> {
     let (issuer, listen, resource) = match arguments {
         [issuer] => (issuer, "127.0.0.1:3000", None),
         [issuer, listen] => (issuer, listen.as_str(), None),
@@ -484,8 +471,7 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn Error + Send + Sync>> {
     let resource = resource.cloned().unwrap_or_else(|| format!("http://{address}/notes"));
     let url = Url::parse(&resource).ok().filter(|url| url.has_host() && url.fragment().is_none());
     let url = url.ok_or("RESOURCE-URI is the URL that clients use, like https://notes.example/notes")?;
-    let keys =
-        Keys { issuer: issuer.clone(), known: RwLock::default(), last_fetch: tokio::sync::Mutex::default() };
+    let keys = Keys { issuer: issuer.clone(), known: RwLock::default(), last_fetch: FetchLock::default() };
     println!("notes  at {resource}\nlistening on {address}, for tokens of {issuer}\n");
     println!("Tell Vestibule of it, once:\n");
     println!("    vestibule resource add {resource} --name Notes --scopes \"{}\"\n", SCOPES.join(" "));
@@ -494,7 +480,7 @@ async fn run(arguments: &[String]) -> Result<(), Box<dyn Error + Send + Sync>> {
     serve(listener, Arc::new(Api { resource, url, keys, notes: Mutex::default() })).await
 }
 
-async fn serve(listener: TcpListener, api: Arc<Api>) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn serve(listener: TcpListener, api: Arc<Api>) -> Result<(), Fault> {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely: some will be free in a moment.

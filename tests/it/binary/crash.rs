@@ -80,7 +80,7 @@ async fn kill_9_in_the_middle_of_refreshes_loses_nothing_that_was_acknowledged()
         let acknowledged;
         (holders, acknowledged) = refresh_until_killed(server, &mut alice, holders, kill_after).await;
         is_whole_as_it_was_left(&house);
-        server = start_again(&house, alice.address);
+        server = house.serve_again(alice.address);
         alice.address = server.address;
         let mut wire = connect(server.address).await;
         for holder in &mut holders {
@@ -139,15 +139,6 @@ fn is_whole_as_it_was_left(house: &House) {
         fs::copy(house.path(name), copy.path().join(name)).expect("a killed server leaves both");
     }
     assert_eq!(integrity(&copy.path().join("vestibule.db")), "ok");
-}
-
-/// On the same port, unless a neighbour got it in between: the issuer is in the file, so that matters to nobody.
-fn start_again(house: &House, address: SocketAddr) -> Serving {
-    let listen = match std::net::TcpListener::bind(address) {
-        Ok(_) => address.to_string(),
-        Err(_) => "127.0.0.1:0".to_owned(),
-    };
-    house.serve(&listen, &[])
 }
 
 async fn is_still_true(mut acknowledged: Acknowledged, wire: &mut Wire) {

@@ -116,30 +116,27 @@ impl Person {
 
     /// Opens an authorization URL, signs in if asked, allows if asked, and ends at the redirect to the client: where
     /// it goes.
-    #[track_caller]
-    pub fn allow<'a>(&'a mut self, url: &'a str) -> impl Future<Output = String> + 'a {
-        async move {
-            let mut page = self.open(url).await;
-            for _ in 0..10 {
-                let location = page.header("location").map(str::to_owned);
-                page = match (location, page.field("form_token"), page.field("authorization")) {
-                    (Some(path), ..) if path.starts_with('/') => self.open(&path).await,
-                    (Some(elsewhere), ..) => return elsewhere,
-                    (None, Some(token), Some(authorization)) => {
-                        let asked = [("form_token", token.as_str()), ("authorization", &authorization)];
-                        if page.field("password").is_some() {
-                            let (name, password) = (self.name.clone(), self.password.clone());
-                            let typed = [("username", name.as_str()), ("password", &password)];
-                            self.send("/login", &[asked, typed].concat()).await
-                        } else {
-                            self.send("/consent", &[&asked[..], &[("decision", "allow")]].concat()).await
-                        }
+    pub async fn allow(&mut self, url: &str) -> String {
+        let mut page = self.open(url).await;
+        for _ in 0..10 {
+            let location = page.header("location").map(str::to_owned);
+            page = match (location, page.field("form_token"), page.field("authorization")) {
+                (Some(path), ..) if path.starts_with('/') => self.open(&path).await,
+                (Some(elsewhere), ..) => return elsewhere,
+                (None, Some(token), Some(authorization)) => {
+                    let asked = [("form_token", token.as_str()), ("authorization", &authorization)];
+                    if page.field("password").is_some() {
+                        let (name, password) = (self.name.clone(), self.password.clone());
+                        let typed = [("username", name.as_str()), ("password", &password)];
+                        self.send("/login", &[asked, typed].concat()).await
+                    } else {
+                        self.send("/consent", &[&asked[..], &[("decision", "allow")]].concat()).await
                     }
-                    _ => panic!("{} leads nowhere: {} {}", self.name, page.status, page.text()),
-                };
-            }
-            panic!("{} goes round in circles", self.name);
+                }
+                _ => panic!("{} leads nowhere: {} {}", self.name, page.status, page.text()),
+            };
         }
+        panic!("{} goes round in circles", self.name);
     }
 
     /// Opens a page of Vestibule's, without following anything.

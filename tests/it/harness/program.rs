@@ -41,24 +41,35 @@ impl House {
 
     /// Starts the server, and waits until it listens.
     pub fn serve(&self, listen: &str, more: &[&str]) -> Serving {
-        Self::until_it_listens(self.command(&[&["serve", "--listen", listen], more].concat()))
+        let command = self.command(&[&["serve", "--listen", listen], more].concat());
+        Self::until_it_listens(command).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
+    }
+
+    /// [`House::serve`] where it served before, or elsewhere if a neighbour got that port in between: the issuer is
+    /// in the file and no address is, so it makes no difference.
+    pub fn serve_again(&self, address: SocketAddr) -> Serving {
+        let there = self.command(&["serve", "--listen", &address.to_string()]);
+        Self::until_it_listens(there).unwrap_or_else(|done| {
+            assert!(done.err.contains("in use"), "{done:?}");
+            self.serve("127.0.0.1:0", &[])
+        })
     }
 
     /// [`House::serve`] by the bare word `vestibule`. (Its usual port may be somebody else's here.)
     pub fn serve_without_arguments(&self) -> Serving {
         let mut command = self.command(&[]);
         command.env("VESTIBULE_LISTEN", "127.0.0.1:0");
-        Self::until_it_listens(command)
+        Self::until_it_listens(command).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
     }
 
-    fn until_it_listens(command: Command) -> Serving {
+    fn until_it_listens(command: Command) -> Result<Serving, Done> {
         let mut program = Program::start(command);
-        let line = program.line_with("listening on");
+        let Some(line) = program.find_line("listening on") else { return Err(program.wait()) };
         let address = line.split_whitespace().last().and_then(|text| text.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
         let line = program.line_with("issuer");
         let issuer = line.split_whitespace().last().expect("the issuer is named").to_owned();
-        Serving { program, address, issuer }
+        Ok(Serving { program, address, issuer })
     }
 
     /// Runs a command to its end, with `stdin` typed into it.
@@ -143,16 +154,22 @@ impl Program {
     /// The next line on stdout that has these words in it.
     #[track_caller]
     pub fn line_with(&mut self, words: &str) -> String {
+        self.find_line(words).unwrap_or_else(|| {
+            let _ = self.child.kill();
+            panic!("it never said {words:?}, but {:?}", self.wait_on())
+        })
+    }
+
+    /// [`Program::line_with`], or `None` at the end of all lines.
+    fn find_line(&mut self, words: &str) -> Option<String> {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.said.push_str(&line);
             self.said.push('\n');
             if line.contains(words) {
-                return line;
+                return Some(line);
             }
         }
-        let _ = self.child.kill();
-        let complaints = self.complaints.take().map(|thread| thread.join());
-        panic!("it never said {words:?}, but {:?} and {complaints:?}", self.said);
+        None
     }
 
     /// SIGKILL, and its end.
