@@ -6,7 +6,7 @@ mod harness;
 
 mod authorize;
 mod commands;
-//mod errors;
+mod errors;
 //mod faults;
 mod flow;
 mod http_server;
