@@ -7,7 +7,7 @@ mod harness;
 mod authorize;
 mod commands;
 mod errors;
-//mod faults;
+mod faults;
 mod flow;
 mod http_server;
 mod introspect;
