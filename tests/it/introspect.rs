@@ -13,7 +13,7 @@ use vestibule::oauth::resource::ResourceUri;
 use vestibule::oauth::secret::SecretHash;
 use vestibule::store::{clients, grants, revoked_tokens, signing_keys, users};
 
-use crate::harness::{Answer, ClientApp, R1, R2, SECRET, Server, Tokens, client};
+use crate::harness::{Answer, ClientApp, ISSUER, R1, R2, SECRET, Server, Tokens, client};
 
 const FIRST: &[(&str, &str)] = &[("resource", R1)];
 const INACTIVE: &str = r#"{"active":false}"#;
@@ -72,7 +72,7 @@ async fn c_in_09_a_live_token_is_described_with_what_its_resource_server_needs()
         "iat": claims["iat"],
         "sub": claims["sub"],
         "aud": R1,
-        "iss": "https://as.test",
+        "iss": ISSUER,
         "jti": claims["jti"],
     });
     assert_eq!(answer.json(), expected);

@@ -13,6 +13,8 @@ mod discovery;
 //mod errors;
 mod examples;
 //mod faults;
+mod errors;
+mod faults;
 mod flow;
 mod http_server;
 mod introspect;

@@ -75,6 +75,12 @@ impl Server {
         self.connection().execute(sql, params).expect("the statement")
     }
 
+    /// How many audit rows there are, whatever is in them.
+    pub fn audit_count(&self) -> i64 {
+        let sql = "select count(*) from audit_logs";
+        self.connection().query_row(sql, [], |row| row.get(0)).expect("the audit log")
+    }
+
     /// The registered resource admits these people only.
     pub fn admit_only(&self, uri: &str, names: &[&str]) {
         let users: Vec<_> = names.iter().map(|name| self.user(name).id).collect();

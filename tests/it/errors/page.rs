@@ -1,0 +1,86 @@
+//! Problems that no client hears of: a page for a person, JSON for a program.
+
+use vestibule::oauth::refusal::PageRefusal as Refusal;
+
+use super::{Row, table};
+use crate::harness::{Answer, ClientApp, Server};
+
+table! {
+    Refusal;
+    Refusal::ClientMissing = Refusal::ClientMissing => "client_missing",
+        "invalid_request", "The request does not say which app it is for.";
+    Refusal::ClientUnknown = Refusal::ClientUnknown => "client_unknown",
+        "invalid_client", "This server does not know the app that sent you.";
+    Refusal::RedirectUriMissing = Refusal::RedirectUriMissing => "redirect_uri_missing",
+        "invalid_request", "The request does not say where its answer should go.";
+    Refusal::RedirectUriUnknown(_) = Refusal::RedirectUriUnknown(String::new()) => "redirect_uri_unknown",
+        "invalid_request", "The app wants its answer at an address that it did not register.";
+    Refusal::AuthorizationUnknown = Refusal::AuthorizationUnknown => "authorization_unknown",
+        "invalid_request", "The request that this page belongs to has expired or was answered already.";
+    Refusal::FormTokenWrong = Refusal::FormTokenWrong => "form_token_wrong",
+        "invalid_request", "The form was not made for this browser as it is now.";
+    Refusal::CrossSite = Refusal::CrossSite => "cross_site",
+        "invalid_request", "The form was sent by another site.";
+    Refusal::FormMalformed = Refusal::FormMalformed => "form_malformed",
+        "invalid_request", "The form cannot be read: something is missing, doubled, or not one of the choices.";
+    Refusal::SetupLinkInvalid = Refusal::SetupLinkInvalid => "setup_link_invalid",
+        "invalid_request", "The set-up link is wrong, used, or more than an hour old.";
+}
+
+#[test]
+fn the_table_says_what_the_source_says() {
+    for (example, row) in examples().iter().zip(ROWS) {
+        assert_eq!(example.code().as_str(), row.error);
+    }
+}
+
+async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
+    let app = ClientApp::fixture("pub");
+    let login = [("form_token", "canary"), ("username", "canary"), ("password", "canary")];
+    let asked = match reason {
+        "client_missing" => server.get("/oauth/authorize?state=canary"),
+        "client_unknown" => server.get(&app.authorize_url(&[("client_id", "canary")])),
+        "redirect_uri_missing" => {
+            server.get(&ClientApp::fixture("nat").authorize_url(&[("redirect_uri", "")]))
+        }
+        "redirect_uri_unknown" => {
+            server.get(&app.authorize_url(&[("redirect_uri", "https://canary.test/cb")]))
+        }
+        "authorization_unknown" => server.get("/consent?authorization=canary"),
+        "form_token_wrong" => server.post("/login").form(&login),
+        "cross_site" => server.post("/login").header("origin", "https://canary.test").form(&login),
+        "form_malformed" => server.post("/login").form(&login[1..]),
+        "setup_link_invalid" => server.get("/setup?token=canary"),
+        other => panic!("no request provokes {other}"),
+    };
+    asked.header("accept", accept).send().await
+}
+
+#[tokio::test]
+async fn every_refusal_of_a_page_to_its_bytes() {
+    let server = Server::start().await;
+    let before = server.rows();
+    for row in ROWS {
+        let status = match row.reason {
+            "form_token_wrong" | "cross_site" => 403,
+            _ => 400,
+        };
+        let json = provoke(&server, row.reason, "*/*").await;
+        assert_eq!((json.status.as_u16(), json.text()), (status, row.json()), "{}", row.reason);
+        assert_eq!(json.header("content-type"), Some("application/json"));
+        let page = provoke(&server, row.reason, "text/html,*/*;q=0.8").await;
+        page.assert_problem_page(status);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.text().contains(row.description), "{}: {}", row.reason, page.text());
+        // A person is shown the address that was refused, as text; nothing else of the request is repeated.
+        let shown = page.text().contains("canary");
+        assert_eq!(shown, row.reason == "redirect_uri_unknown", "{}: {}", row.reason, page.text());
+        assert!(!page.text().contains("\"https://canary"), "never as a link");
+        for answer in [json, page] {
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", row.reason);
+            assert_eq!(answer.header("location"), None, "{}", row.reason);
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{}", row.reason);
+        }
+    }
+    assert_eq!(server.rows(), before, "G6");
+}
