@@ -47,6 +47,8 @@ pub enum Event {
     Logout,
     /// The first admin came by the set-up link.
     SetupCompleted,
+    /// Somebody came with a set-up link that is wrong, used, or past its hour.
+    SetupRefused,
     /// A person was added.
     UserAdded,
     /// A person was changed: address, role, password, let in or kept out.
@@ -85,6 +87,7 @@ impl Event {
             Self::LoginFailure => "user.login.failure",
             Self::Logout => "user.logout",
             Self::SetupCompleted => "user.setup.completed",
+            Self::SetupRefused => "user.setup.refused",
             Self::UserAdded => "user.added",
             Self::UserChanged => "user.changed",
             Self::UserRemoved => "user.removed",

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use vestibule::commands::{CommandLine, Failure, run};
 
 fn main() -> ExitCode {
-    let line = match CommandLine::read() {
+    let line = match CommandLine::read(std::env::args_os()) {
         Ok(line) => line,
         Err(status) => return ExitCode::from(status),
     };

@@ -19,6 +19,7 @@ pub mod serve;
 mod user;
 mod words;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -94,16 +95,28 @@ enum Command {
 }
 
 impl CommandLine {
-    /// Reads the arguments of this process. Help, version and wrong usage are answered here.
+    /// Reads the arguments of a process, its own name first. Help, version and wrong usage are answered here.
     ///
     /// # Errors
     /// The exit status, where there is nothing more to do: 0 for help and version, 2 for wrong usage.
-    pub fn read() -> Result<Self, u8> {
-        Self::try_parse().map_err(|answer| {
-            // A closed pipe is no reason to complain about a help text.
-            let _ = answer.print();
-            if answer.use_stderr() { 2 } else { 0 }
-        })
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, u8> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        Self::try_parse_from(&arguments).or_else(|answer| Self::served(&arguments).ok_or(answer)).map_err(
+            |answer| {
+                // A closed pipe is no reason to complain about a help text.
+                let _ = answer.print();
+                if answer.use_stderr() { 2 } else { 0 }
+            },
+        )
+    }
+
+    /// The same with `serve` put in, which `vestibule` alone stands for: also with its flags.
+    fn served(arguments: &[OsString]) -> Option<Self> {
+        let (program, flags) = arguments.split_first()?;
+        let begins_with_flag = flags.first()?.to_str()?.starts_with("--");
+        let mut served = vec![program.clone(), OsString::from("serve")];
+        served.extend_from_slice(flags);
+        begins_with_flag.then(|| Self::try_parse_from(served).ok()).flatten()
     }
 }
 

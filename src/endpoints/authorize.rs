@@ -102,10 +102,20 @@ impl Visit {
             Some(session) => sessions::find(tx, session, self.now)?,
             None => None,
         };
-        match (params.get("authorization"), params.get("client_id")) {
+        let next = match (params.get("authorization"), params.get("client_id")) {
             (Some(id), None) => self.resume(tx, id, session.as_ref()),
             (_, client_id) => self.begin(tx, params, client_id, session.as_ref()),
+        }?;
+        if let Next::Show(refusal) = &next {
+            let named = params.get("client_id").and_then(|id| ClientId::parse(id).ok());
+            let entry =
+                Entry::new(Event::AuthorizeRefused, &self.origin).refused(refusal.code(), refusal.reason());
+            match &named {
+                Some(id) => entry.client_id(id).record(tx, self.now)?,
+                None => entry.record(tx, self.now)?,
+            }
         }
+        Ok(next)
     }
 
     /// A new request: to whom, then what, then on to the first step.

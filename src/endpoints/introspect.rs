@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::client_auth::{Credentials, authenticate};
-use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse, unreadable};
+use super::presented::Presented;
+use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse_and_record, unreadable};
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
@@ -42,12 +43,6 @@ struct Active {
 /// Whatever is wrong with a token, the answer is the same, byte for byte (RFC 7662 2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
-enum Presented {
-    Refresh(RefreshToken),
-    Access(Arc<AccessTokenClaims>),
-    Unknown,
-}
-
 /// `POST /oauth/introspect`.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
     let caller = Caller::of(&request, app, now);
@@ -59,7 +54,11 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     match answer(app, &request, &params, now) {
         Ok(Some(active)) => Response::json(Status::OK, &active).no_store(),
         Ok(None) => Response::json_bytes(Status::OK, bytes::Bytes::from_static(INACTIVE)).no_store(),
-        Err(Stop::Refused(refusal)) => refuse(app, &caller, &refusal, now),
+        Err(Stop::Refused(refusal)) => {
+            let client =
+                Credentials::read(&request, &params).ok().and_then(|named| named.client_id().cloned());
+            refuse_and_record(app, &caller, client, refusal, now).await
+        }
         Err(Stop::Fault(why)) => fault(&why),
     }
 }
@@ -75,10 +74,7 @@ fn answer(
     }
     let credentials = Credentials::read(request, params)?;
     let token = params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?;
-    let presented = match RefreshToken::parse(token, &app.chain_key) {
-        Some(token) => Presented::Refresh(token),
-        None => app.verify(token, now)?.map_or(Presented::Unknown, Presented::Access),
-    };
+    let presented = Presented::read(app, token, now)?;
     // Refusals pass through the read as values; only a fault ends it.
     app.store.read(|tx| match look(app, tx, &credentials, &presented, now) {
         Err(Stop::Fault(why)) => Err(why),

@@ -8,6 +8,7 @@ mod client_auth;
 pub mod discovery;
 pub mod health;
 pub mod introspect;
+mod presented;
 pub mod register;
 pub mod revoke;
 pub mod token;
@@ -15,11 +16,12 @@ pub mod token;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::audit::Origin;
+use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{BodyRefusal, Request, Response, Status};
 use crate::limits::{Key, Kind};
 use crate::oauth::error::ErrorCode;
+use crate::oauth::ids::ClientId;
 use crate::oauth::refusal::TokenRefusal;
 use crate::store::Fault;
 
@@ -135,6 +137,31 @@ fn refuse(app: &App, caller: &Caller, refusal: &TokenRefusal, now: UnixTime) -> 
         reason.push_str(&mend);
     }
     error(code, description).because(reason)
+}
+
+/// [`refuse`] where nothing else is written: leaves the row that every decision leaves, in a transaction of its own.
+async fn refuse_and_record(
+    app: &App,
+    caller: &Caller,
+    client: Option<ClientId>,
+    refusal: TokenRefusal,
+    now: UnixTime,
+) -> Response {
+    if caller.throttled.is_none() {
+        let (origin, refused) = (caller.origin.clone(), refusal.clone());
+        let recorded = app.store.write(move |tx| {
+            let (code, _) = refused.wire();
+            let entry = Entry::new(Event::TokenFailure, &origin).refused(code, refused.reason());
+            match &client {
+                Some(client) => entry.client_id(client).record(tx, now),
+                None => entry.record(tx, now),
+            }
+        });
+        if let Err(why) = recorded.await {
+            return fault(&why);
+        }
+    }
+    refuse(app, caller, &refusal, now)
 }
 
 /// The command that mends a refusal, where one does.

@@ -3,23 +3,15 @@
 use std::sync::Arc;
 
 use super::client_auth::{Credentials, authenticate};
-use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse, unreadable};
+use super::presented::Presented;
+use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse_and_record, unreadable};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
-use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::params::Params;
-use crate::oauth::refresh_token::RefreshToken;
 use crate::oauth::refusal::TokenRefusal;
 use crate::store::{WriteTx, grants, revoked_tokens};
-
-/// What was presented, once it is read. The hint is not needed: the two kinds cannot be confused.
-enum Presented {
-    Refresh(RefreshToken),
-    Access(Arc<AccessTokenClaims>),
-    Unknown,
-}
 
 /// `POST /oauth/revoke`: 200 also for a token that nobody knows.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
@@ -29,25 +21,12 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Err(refusal) => return unreadable(&refusal),
     };
     let params = Params::collect(form.pairs());
-    let read = match params.first_repeated() {
-        Some(name) => Err(TokenRefusal::ParameterRepeated(name)),
-        None => Credentials::read(&request, &params).and_then(|credentials| {
-            Ok((credentials, params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?))
-        }),
-    };
-    let (credentials, token) = match read {
+    let (credentials, presented) = match read(app, &request, &params, now) {
         Ok(read) => read,
-        Err(refusal) => return refuse(app, &caller, &refusal, now),
+        Err(Stop::Refused(refusal)) => return refuse_and_record(app, &caller, None, refusal, now).await,
+        Err(Stop::Fault(why)) => return fault(&why),
     };
-    let presented = match RefreshToken::parse(token, &app.chain_key) {
-        Some(token) => Presented::Refresh(token),
-        None => match app.verify(token, now) {
-            Ok(Some(claims)) => Presented::Access(claims),
-            Ok(None) => Presented::Unknown,
-            Err(why) => return fault(&why),
-        },
-    };
-    let origin = caller.origin.clone();
+    let (origin, client) = (caller.origin.clone(), credentials.client_id().cloned());
     let done = app
         .store
         .write(move |tx| match revoke(tx, &credentials, &presented, &origin, now) {
@@ -58,9 +37,23 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         .await;
     match done {
         Ok(Ok(())) => Response::new(Status::OK).no_store(),
-        Ok(Err(refusal)) => refuse(app, &caller, &refusal, now),
+        Ok(Err(refusal)) => refuse_and_record(app, &caller, client, refusal, now).await,
         Err(why) => fault(&why),
     }
+}
+
+fn read(
+    app: &App,
+    request: &Request,
+    params: &Params,
+    now: UnixTime,
+) -> Result<(Credentials, Presented), Stop<TokenRefusal>> {
+    if let Some(name) = params.first_repeated() {
+        return Err(TokenRefusal::ParameterRepeated(name).into());
+    }
+    let credentials = Credentials::read(request, params)?;
+    let token = params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?;
+    Ok((credentials, Presented::read(app, token, now)?))
 }
 
 fn revoke(

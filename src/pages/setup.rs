@@ -69,7 +69,7 @@ async fn set_up(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<
     let password = fields.required("password")?;
     // Nobody without the link makes this server hash anything.
     if !app.store.read(|tx| is_open(tx, token, now))? {
-        return Err(PageRefusal::SetupLinkInvalid.into());
+        return refuse_link(app, request, now).await;
     }
     let again = |message| {
         let view = View { token, form_token: "", name, email, message: Some(message) };
@@ -92,8 +92,20 @@ async fn set_up(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<
     match app.store.write(move |tx| attempt.make(tx, now)).await? {
         Outcome::Done(session) => Ok(with_session(app, go_to("/account"), &session, &name)),
         Outcome::NameTaken => Ok(again(NAME_TAKEN)),
-        Outcome::LinkInvalid => Err(PageRefusal::SetupLinkInvalid.into()),
+        Outcome::LinkInvalid => refuse_link(app, request, now).await,
     }
+}
+
+/// Somebody wants to own this server with a link that is none: the owner will want to know.
+async fn refuse_link(app: &Arc<App>, request: &Request, now: UnixTime) -> Result<Response, Halt> {
+    let origin = Origin::of_request(request.client_ip(), request.header("user-agent"));
+    app.store
+        .write(move |tx| {
+            let refusal = PageRefusal::SetupLinkInvalid;
+            Entry::new(Event::SetupRefused, &origin).refused(refusal.code(), refusal.reason()).record(tx, now)
+        })
+        .await?;
+    Err(PageRefusal::SetupLinkInvalid.into())
 }
 
 /// The admin whom the form describes, or what is to be changed.

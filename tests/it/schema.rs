@@ -55,7 +55,7 @@ fn a_file_01_only_its_owner_can_read_the_database_and_its_log() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = new_database(directory.path());
     let store = Store::open(&path).expect("the database");
-    store.write_and_wait(|tx| vestibule::store::setup_link::remove(tx)).expect("a write");
+    store.write_and_wait(vestibule::store::setup_link::remove).expect("a write");
     for name in ["vestibule.db", "vestibule.db-wal", "vestibule.db-shm"] {
         let mode = fs::metadata(directory.path().join(name)).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");

@@ -120,19 +120,16 @@ impl ClientApp {
     }
 
     /// A whole authorization by somebody who allows it: the code.
-    #[track_caller]
-    pub fn code<'a>(
-        &'a self,
-        server: &'a Server,
-        browser: &'a mut Browser,
-        name: &'a str,
-        more: &'a [(&'a str, &'a str)],
-    ) -> impl Future<Output = String> + 'a {
-        async move {
-            let answer = browser.allow(server, &self.authorize_url(more), name).await;
-            assert_eq!(answer.location_param("error"), None, "{}", answer.location());
-            answer.location_param("code").unwrap_or_else(|| panic!("no code in {}", answer.location()))
-        }
+    pub async fn code(
+        &self,
+        server: &Server,
+        browser: &mut Browser,
+        name: &str,
+        more: &[(&str, &str)],
+    ) -> String {
+        let answer = browser.allow(server, &self.authorize_url(more), name).await;
+        assert_eq!(answer.location_param("error"), None, "{}", answer.location());
+        answer.location_param("code").unwrap_or_else(|| panic!("no code in {}", answer.location()))
     }
 
     /// A token request with this client's own authentication.
