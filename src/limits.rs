@@ -129,9 +129,16 @@ impl Limits {
         let Budget { burst, refill } = kind.budget();
         let (refill, now) = (i64::from(refill.as_u32()), now.as_i64());
         let mut buckets = self.lock();
-        let full_at = buckets.get(&(kind, key)).copied().unwrap_or(now).max(now);
-        let after = full_at + refill;
         let allowed = now + refill * i64::from(burst);
+        let full_at = match buckets.get_mut(&(kind, key)) {
+            // Nothing is emptier than empty, or a clock that went back would lock people out until it catches up.
+            Some(full_at) => {
+                *full_at = (*full_at).min(allowed);
+                (*full_at).max(now)
+            }
+            None => now,
+        };
+        let after = full_at + refill;
         if after > allowed {
             let wait = u32::try_from(after - allowed).unwrap_or(u32::MAX);
             return Err(Wait(Seconds::new(wait)));
@@ -181,6 +188,16 @@ mod tests {
         assert!(limits.take(Kind::PasswordOfUser, alice, later).is_err());
         limits.forgive(Kind::PasswordOfUser, alice);
         assert_eq!(limits.take(Kind::PasswordOfUser, alice, later), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_locks_nobody_out() {
+        let (limits, now) = (Limits::default(), UnixTime::new(1_000_000));
+        let alice = Key::user_name("alice");
+        let ahead = now.plus(Seconds::days(365));
+        while limits.take(Kind::PasswordOfUser, alice, ahead).is_ok() {}
+        assert_eq!(limits.take(Kind::PasswordOfUser, alice, now), Err(Wait(Seconds::new(6))));
+        assert_eq!(limits.take(Kind::PasswordOfUser, alice, now.plus(Seconds::new(6))), Ok(()));
     }
 
     #[test]

@@ -3,17 +3,12 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use vestibule::commands::{CommandLine, Failure, run};
 
 fn main() -> ExitCode {
-    let line = match CommandLine::try_parse() {
+    let line = match CommandLine::read() {
         Ok(line) => line,
-        Err(wrong) => {
-            // Help and version come this way too, and a closed pipe is no reason to complain about them.
-            let _ = wrong.print();
-            return ExitCode::from(if wrong.use_stderr() { 2 } else { 0 });
-        }
+        Err(status) => return ExitCode::from(status),
     };
     match run(line) {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,

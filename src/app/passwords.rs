@@ -2,7 +2,7 @@
 //!
 //! Each takes 19 MiB and some 25 ms of a core, so a crowd of sign-ins must not become a shortage of memory.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -10,30 +10,22 @@ use tokio::task::spawn_blocking;
 use crate::crypto::password;
 use crate::store::Fault;
 
-/// How many may wait for their turn.
+/// How many may wait for their turn or have it.
 const QUEUE_MAX: usize = 64;
 
 /// The turnstile in front of argon2.
 pub struct Passwords {
-    turns: Semaphore,
-    waiting: AtomicUsize,
+    turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 /// Too many sign-ins at once: try again in a few seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowded;
 
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Passwords {
     pub(super) fn new(at_once: usize) -> Self {
-        Self { turns: Semaphore::new(at_once), waiting: AtomicUsize::new(0) }
+        Self { turns: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(QUEUE_MAX)) }
     }
 
     /// Whether `typed` is the password of `hash`; no hash takes the same time and says no.
@@ -50,15 +42,52 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<Result<T, Crowded>, Fault> {
-        let place = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.waiting);
-        if place >= QUEUE_MAX {
-            return Ok(Err(Crowded));
-        }
-        let turn =
-            self.turns.acquire().await.map_err(|source| Fault::new("wait for a turn at argon2", source))?;
-        let done = spawn_blocking(work).await.map_err(|source| Fault::new("run argon2", source))?;
-        drop(turn);
-        Ok(Ok(done))
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Ok(Err(Crowded)) };
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|source| Fault::new("wait for a turn at argon2", source))?;
+        // Turn and place go along with the work: a browser that goes away ends the waiting for it, but not the work
+        // itself, and whoever came and went in a hurry would fill the memory.
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop((turn, place));
+            done
+        });
+        Ok(Ok(done.await.map_err(|source| Fault::new("run argon2", source))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_web_20_work_that_nobody_waits_for_any_more_keeps_its_turn_until_it_is_done() {
+        let passwords = Passwords::new(1);
+        let (begun, has_begun) = channel();
+        let (finish, may_finish) = channel::<()>();
+        let mut left = Box::pin(passwords.take_a_turn(move || {
+            let _ = begun.send(());
+            let _ = may_finish.recv();
+        }));
+        assert!(matches!(left.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
+        has_begun.recv().expect("the work has begun");
+        drop(left);
+        assert_eq!((passwords.turns.available_permits(), passwords.places.available_permits()), (0, 63));
+        drop(finish);
+        assert!(passwords.take_a_turn(|| ()).await.is_ok_and(|turn| turn == Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_web_20_beyond_the_queue_people_are_told_at_once() {
+        let passwords = Passwords::new(1);
+        let places = Arc::clone(&passwords.places).acquire_many_owned(64).await.expect("64 places");
+        assert!(passwords.take_a_turn(|| ()).await.is_ok_and(|turn| turn == Err(Crowded)));
+        drop(places);
+        assert!(passwords.take_a_turn(|| ()).await.is_ok_and(|turn| turn == Ok(())));
     }
 }

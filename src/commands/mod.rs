@@ -93,6 +93,20 @@ enum Command {
     Restore(restore::Args),
 }
 
+impl CommandLine {
+    /// Reads the arguments of this process. Help, version and wrong usage are answered here.
+    ///
+    /// # Errors
+    /// The exit status, where there is nothing more to do: 0 for help and version, 2 for wrong usage.
+    pub fn read() -> Result<Self, u8> {
+        Self::try_parse().map_err(|answer| {
+            // A closed pipe is no reason to complain about a help text.
+            let _ = answer.print();
+            if answer.use_stderr() { 2 } else { 0 }
+        })
+    }
+}
+
 /// Does what the command line says.
 ///
 /// # Errors

@@ -23,6 +23,9 @@ use crate::store::authorizations::{self, Approval, Authorization, Stage};
 use crate::store::sessions::{self, SignedIn};
 use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
 
+/// The longest `state` that is kept, as it arrived: a form could bring much more than a URL can carry back.
+const STATE_BYTES_MAX: usize = 8 * 1024;
+
 /// `GET /oauth/authorize`: a new request, or the way back from a page.
 pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     match Form::parse(request.query().as_bytes()) {
@@ -125,8 +128,11 @@ impl Visit {
             return Ok(Next::Show(PageRefusal::RedirectUriMissing));
         }
         let redirect_uri = params.get("redirect_uri");
-        // Of two states none is the client's own.
+        // Of two states none is the client's own, and one that no URL could carry back is none either.
         let state = params.raw_state().filter(|_| !params.is_repeated("state"));
+        if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+            return Ok(Next::Show(PageRefusal::FormMalformed));
+        }
         let callback = match Callback::identify(&client, redirect_uri, state, &self.app.issuer) {
             Ok(callback) => callback,
             Err(refusal) => return Ok(Next::Show(refusal)),

@@ -80,11 +80,10 @@ fn answer(
         None => app.verify(token, now)?.map_or(Presented::Unknown, Presented::Access),
     };
     // Refusals pass through the read as values; only a fault ends it.
-    let looked = app.store.read(|tx| match look(app, tx, &credentials, &presented, now) {
+    app.store.read(|tx| match look(app, tx, &credentials, &presented, now) {
         Err(Stop::Fault(why)) => Err(why),
         answer => Ok(answer),
-    })?;
-    looked
+    })?
 }
 
 fn look(

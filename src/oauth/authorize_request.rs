@@ -207,10 +207,13 @@ impl AuthorizeRequest {
         })?;
         let scope = params.scope().map_err(|_| Refusal::ScopeMalformed)?;
         let prompt = params.get("prompt").map_or(Ok(Prompt::AsNeeded), Prompt::parse)?;
-        let max_age = match params.get("max_age").map(str::parse) {
+        let max_age = match params.get("max_age") {
             None => None,
-            Some(Ok(seconds)) => Some(Seconds::new(seconds)),
-            Some(Err(_)) => return Err(Refusal::PromptMalformed),
+            // `parse` alone would take a plus sign as well.
+            Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
+                Some(Seconds::new(text.parse().map_err(|_| Refusal::PromptMalformed)?))
+            }
+            Some(_) => return Err(Refusal::PromptMalformed),
         };
         Ok(Self { scope, resources, challenge, prompt, max_age })
     }

@@ -96,12 +96,10 @@ impl RedirectUri {
         }
         match lower.as_str() {
             "https" => web_host(text).map(|_| ())?,
-            "http" => {
-                if Loopback::parse(text).is_none() {
-                    return Err(Malformed(
-                        "http is for loopback only (http://127.0.0.1, http://[::1], http://localhost); elsewhere use https",
-                    ));
-                }
+            "http" if Loopback::parse(text).is_none() => {
+                return Err(Malformed(
+                    "http is for loopback only (http://127.0.0.1, http://[::1], http://localhost); elsewhere use https",
+                ));
             }
             _ => {}
         }

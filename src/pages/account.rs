@@ -133,7 +133,7 @@ impl Shown {
 
 async fn take_back(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<Response, Halt> {
     let fields = Fields::read(request).await?;
-    app.browser.check_form(request, PURPOSE, fields.required("form_token")?)?;
+    app.browser.check_form(request, PURPOSE, fields.token()?)?;
     let id = fields.required("grant")?.parse().map_err(|_| PageRefusal::FormMalformed)?;
     let Some(session) = app.browser.session(request) else { return Ok(go_to("/login")) };
     let origin = Origin::of_request(request.client_ip(), request.header("user-agent"));

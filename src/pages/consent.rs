@@ -225,7 +225,7 @@ async fn decide(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<
         Standing::Open(question) => question,
     };
     let shown = question.purpose();
-    let form = app.browser.check_form(request, &shown, fields.required("form_token")?)?;
+    let form = app.browser.check_form(request, &shown, fields.token()?)?;
     let decision = Decision::parse(fields.required("decision")?)?;
     let resource = fields.optional("resource")?.map(ResourceUri::parse).transpose();
     let resource = resource.map_err(|_| PageRefusal::FormMalformed)?;

@@ -169,7 +169,7 @@ impl Candidate {
 
 async fn sign_in(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<Response, Halt> {
     let fields = Fields::read(request).await?;
-    app.browser.check_form(request, PURPOSE, fields.required("form_token")?)?;
+    app.browser.check_form(request, PURPOSE, fields.token()?)?;
     let (typed, password) = (fields.required("username")?, fields.required("password")?);
     let authorization = fields.authorization()?;
     let name = UserName::parse(typed).ok();

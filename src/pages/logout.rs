@@ -47,7 +47,7 @@ fn ask(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
 
 async fn sign_out(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<Response, Halt> {
     let fields = Fields::read(request).await?;
-    app.browser.check_form(request, PURPOSE, fields.required("form_token")?)?;
+    app.browser.check_form(request, PURPOSE, fields.token()?)?;
     let authorization = fields.authorization()?;
     if let Some(session) = app.browser.session(request) {
         let origin = Origin::of_request(request.client_ip(), request.header("user-agent"));

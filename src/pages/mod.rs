@@ -84,6 +84,11 @@ impl Fields {
         self.optional(name)?.ok_or(PageRefusal::FormMalformed)
     }
 
+    /// The form's token. A form without one counts as one with a wrong one.
+    fn token(&self) -> Result<&str, PageRefusal> {
+        Ok(self.optional("form_token")?.unwrap_or_default())
+    }
+
     /// The request that waits for this form, if one does.
     fn authorization(&self) -> Result<Option<AuthorizationId>, PageRefusal> {
         let id = self.optional("authorization")?.filter(|id| !id.is_empty());

@@ -63,7 +63,7 @@ enum Outcome {
 
 async fn set_up(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result<Response, Halt> {
     let fields = Fields::read(request).await?;
-    app.browser.check_form(request, PURPOSE, fields.required("form_token")?)?;
+    app.browser.check_form(request, PURPOSE, fields.token()?)?;
     let token = fields.required("token")?;
     let (name, email) = (fields.required("username")?, fields.optional("email")?.unwrap_or_default());
     let password = fields.required("password")?;

@@ -167,7 +167,8 @@ pub fn find(tx: &ReadTx<'_>, id: GrantId) -> Result<Option<StoredGrant>, Fault> 
 }
 
 /// Exchanges the current token for its successor and keeps only `resources`: of any number of requests at once, one
-/// gets the proof.
+/// gets the proof. The time of use never goes back: a small computer without a battery starts in the past, and must not
+/// find every grant idle for years once its clock is set.
 pub fn rotate(
     tx: &WriteTx<'_>,
     mut grant: StoredGrant,
@@ -179,7 +180,8 @@ pub fn rotate(
     let successor = token.successor(key);
     let rotated = tx.execute(
         "rotate a refresh token",
-        "update grants set generation = ?3, previous_hash = current_hash, current_hash = ?4, rotated_at = ?5,
+        "update grants set generation = ?3, previous_hash = current_hash, current_hash = ?4,
+                           rotated_at = max(rotated_at, ?5),
                            resources = ?6
          where id = ?1 and current_hash = ?2 and generation = ?3 - 1 and revoked_at is null and expires_at > ?5",
         params![grant.id, token.hash(), successor.generation(), successor.hash(), now, joined(&resources)],

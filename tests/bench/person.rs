@@ -130,12 +130,15 @@ impl Person {
         if page.status != 200 {
             return Err(page.in_words);
         }
-        let mut fields = hidden_inputs(&page.body);
+        // A page may have other forms, such as the one to sign out.
+        let form = |path: &str| hidden_inputs(form_to(&page.body, path).unwrap_or_default());
         if page.body.contains("name=\"decision\"") {
+            let mut fields = form("/consent");
             fields.push(("decision".to_owned(), "allow".to_owned()));
             return Ok(Step::Post("/consent", fields));
         }
         if page.body.contains("name=\"password\"") {
+            let mut fields = form("/login");
             fields.push(("username".to_owned(), self.name.clone()));
             fields.push(("password".to_owned(), self.password.clone()));
             return Ok(Step::Post("/login", fields));
@@ -217,7 +220,13 @@ fn code_in(location: &str) -> Result<String, String> {
     })
 }
 
-/// Name and value of every hidden input of a page.
+/// The part of a page that is the form to this path.
+fn form_to<'a>(html: &'a str, path: &str) -> Option<&'a str> {
+    let (_, rest) = html.split_once(&format!(" action=\"{path}\""))?;
+    rest.split("</form>").next()
+}
+
+/// Name and value of every hidden input of a form.
 fn hidden_inputs(html: &str) -> Vec<(String, String)> {
     html.split("<input")
         .skip(1)

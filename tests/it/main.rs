@@ -4,18 +4,36 @@
 
 mod harness;
 
+mod audit;
 mod authorize;
+mod binary;
+mod client_auth;
 mod commands;
+mod discovery;
 mod errors;
+mod examples;
 mod faults;
 mod flow;
 mod http_server;
 mod introspect;
+mod keys;
+mod page_account;
+mod page_consent;
+mod page_login;
+mod page_logout;
+mod page_setup;
 mod pages;
+mod purge;
+mod races;
+mod readme;
 mod redirect_uri;
+mod register;
 mod resource_indicators;
 mod revoke;
 mod schema;
+mod surface;
 mod tidy;
+mod token_authorization_code;
 mod token_client_credentials;
 mod token_endpoint;
+mod token_refresh_token;

@@ -223,7 +223,8 @@ async fn a_resource_that_changes_while_a_person_reads_is_shown_again() {
         vestibule::store::resources::update(tx, &changed)
     });
     let answer = browser.decide(&server, &page, "allow").await;
-    assert_eq!(answer.header("location"), None, "a yes to the old page is no yes to the new one");
+    // A yes to the old page is no yes to the new one.
+    answer.assert_problem_page(403);
     assert_eq!(server.rows()["authorization_codes"], 0);
     let page = browser.go(&server, &app.authorize_url(&[("resource", R1)])).await;
     assert!(page.text().contains("admin"));

@@ -1,7 +1,7 @@
 //! `serve` until it serves, and the settings.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 
 use serde_json::Value;
@@ -90,9 +90,12 @@ fn serve_says_what_to_do_and_stops_when_asked_to() {
         assert_eq!(announced["new"], true);
         assert_eq!(announced["issuer"], format!("http://{}", announced["listen"].as_str().unwrap()));
         assert!(announced["setup_link"].as_str().unwrap().contains("/setup?token="));
-        // Port 0 was taken before this was printed, so a client gets an answer at once.
-        let stream = std::net::TcpStream::connect(announced["listen"].as_str().unwrap()).unwrap();
-        drop(stream);
+        let address = announced["listen"].as_str().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
         let sent =
             Command::new("kill").args([format!("-{signal}"), server.id().to_string()]).status().unwrap();
         assert!(sent.success());

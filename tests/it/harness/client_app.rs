@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 use vestibule::oauth::pkce::PkceVerifier;
 
-use super::server::SECRET;
+use super::server::{Asked, SECRET};
 use super::{Answer, Browser, Server};
 
 /// A PKCE pair.
@@ -137,23 +137,33 @@ impl ClientApp {
 
     /// A token request with this client's own authentication.
     pub async fn token(&self, server: &Server, fields: &[(&str, &str)]) -> Answer {
+        self.token_request(server, fields).send().await
+    }
+
+    /// [`ClientApp::token`], not yet sent.
+    pub fn token_request<'a>(&self, server: &'a Server, fields: &[(&str, &str)]) -> Asked<'a> {
         let mut fields = fields.to_vec();
         let asked = server.post("/oauth/token");
         match &self.secret {
-            Some(secret) if self.id != "post" => asked.basic(&self.id, secret).form(&fields).send().await,
+            Some(secret) if self.id != "post" => asked.basic(&self.id, secret).form(&fields),
             Some(secret) => {
                 fields.extend([("client_id", self.id.as_str()), ("client_secret", secret)]);
-                asked.form(&fields).send().await
+                asked.form(&fields)
             }
             None => {
                 fields.push(("client_id", &self.id));
-                asked.form(&fields).send().await
+                asked.form(&fields)
             }
         }
     }
 
     /// Redeems a code.
     pub async fn redeem(&self, server: &Server, code: &str, more: &[(&str, &str)]) -> Answer {
+        self.redemption(server, code, more).send().await
+    }
+
+    /// [`ClientApp::redeem`], not yet sent.
+    pub fn redemption<'a>(&self, server: &'a Server, code: &str, more: &[(&str, &str)]) -> Asked<'a> {
         let mut fields = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -161,7 +171,7 @@ impl ClientApp {
             ("code_verifier", &self.pkce.verifier),
         ];
         fields.extend_from_slice(more);
-        self.token(server, &fields).await
+        self.token_request(server, &fields)
     }
 
     /// Refreshes.

@@ -1,5 +1,9 @@
-//! The database as somebody else may change it: rows damaged, people shut out, keys taken away.
+//! The database as somebody else sees and changes it: what it holds, row by row and byte by byte; rows damaged, people
+//! shut out, keys taken away.
 
+use std::collections::BTreeMap;
+
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, Params};
 use vestibule::oauth::resource::Admission;
 use vestibule::store::resources;
@@ -8,9 +12,62 @@ use super::Server;
 use super::server::resource;
 
 impl Server {
-    /// A connection of another program to the same file.
+    /// Every row of every table but the audit log, where a refusal belongs: what a refused request leaves as it was
+    /// (G6 of the attack catalogue).
+    pub fn contents(&self) -> BTreeMap<String, Vec<Vec<Value>>> {
+        let connection = self.connection();
+        let sql = "select name from sqlite_schema where type = 'table' and name <> 'audit_logs'";
+        let mut tables = connection.prepare(sql).expect("the schema");
+        let names: Vec<String> = tables
+            .query_map([], |row| row.get(0))
+            .expect("the tables")
+            .map(|name| name.expect("a name"))
+            .collect();
+        names
+            .into_iter()
+            .map(|name| {
+                let mut rows = connection.prepare(&format!("select * from {name}")).expect("a table");
+                let columns = rows.column_count();
+                let rows = rows
+                    .query_map([], |row| (0..columns).map(|at| row.get(at)).collect())
+                    .expect("its rows")
+                    .map(|row| row.expect("a row"))
+                    .collect();
+                (name, rows)
+            })
+            .collect()
+    }
+
+    /// The first value of the first row that a query finds.
+    #[track_caller]
+    pub fn value<T: FromSql>(&self, sql: &str) -> T {
+        self.connection().query_row(sql, [], |row| row.get(0)).unwrap_or_else(|why| panic!("{sql}: {why}"))
+    }
+
+    /// A connection to the file that knows nothing of this program.
     pub fn connection(&self) -> Connection {
         Connection::open(self.app.store.path()).expect("the database")
+    }
+
+    /// The bytes of the database's file and of its write-ahead log.
+    pub fn bytes_at_rest(&self) -> Vec<u8> {
+        let path = self.app.store.path();
+        let mut bytes = std::fs::read(path).expect("the database");
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        bytes.extend(std::fs::read(log).expect("the write-ahead log"));
+        bytes
+    }
+
+    /// How many rows each table has; without the audit log.
+    pub fn rows(&self) -> BTreeMap<String, i64> {
+        self.contents().into_iter().map(|(table, rows)| (table, rows.len() as i64)).collect()
+    }
+
+    /// How many rows one table has.
+    #[track_caller]
+    pub fn count(&self, table: &str) -> usize {
+        self.contents().get(table).unwrap_or_else(|| panic!("no table {table}")).len()
     }
 
     /// Runs one statement over a connection of its own, and says how many rows it changed.

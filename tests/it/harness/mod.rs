@@ -4,13 +4,18 @@
 mod answer;
 mod browser;
 mod client_app;
+mod crowd;
 mod database;
+mod person;
+mod program;
 mod raw;
-mod rows;
 mod server;
 
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
+pub use crowd::{Connection, Crowd};
+pub use person::{Person, Wire, ask};
+pub use program::{House, Program, Serving};
 pub use raw::RawAnswer;
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};

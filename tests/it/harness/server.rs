@@ -1,22 +1,22 @@
 //! A server in this process: a real socket on a port of the system's choice, its own directory, a clock by hand.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use vestibule::app::App;
 use vestibule::clock::{Clock, UnixTime};
 use vestibule::config::Settings;
 use vestibule::crypto::jwk::Algorithm;
 use vestibule::crypto::jws::SigningKey;
 use vestibule::crypto::password;
-use vestibule::http::{Method, Status};
+use vestibule::http::Method;
 use vestibule::oauth::client::{Client, Credential, RegisteredBy};
 use vestibule::oauth::grant_type::{AuthMethod, GrantType};
 use vestibule::oauth::ids::{ClientId, UserId, UserName};
@@ -29,7 +29,7 @@ use vestibule::store::users::{Role, User};
 use vestibule::store::{Fault, Store, WriteTx, clients, resources, schema, signing_keys, users};
 use vestibule::{routes, server};
 
-use super::Answer;
+use super::{Answer, Connection};
 
 /// The fixtures of the attack catalogue.
 pub const ISSUER: &str = "https://as.test";
@@ -46,6 +46,7 @@ pub struct Server {
     pub directory: Arc<TempDir>,
     clock: Clock,
     stop: Option<oneshot::Sender<()>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -82,17 +83,36 @@ impl Server {
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
         let handled = Arc::clone(&app);
-        tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
+            let proxies = handled.settings.trusted_proxies.clone();
+            let settings = server::Settings { proxies, ..server::Settings::default() };
             let handler = move |request| routes::answer(Arc::clone(&handled), request);
-            let settings = server::Settings::default();
             server::serve(listener, settings, handler, async { drop(stopped.await) }).await;
         });
-        Self { app, address, directory, clock, stop: Some(stop) }
+        Self { app, address, directory, clock, stop: Some(stop), serving: Some(serving) }
     }
 
     /// A second server process on the same database, as far as the database can tell.
     pub async fn twin(&self) -> Self {
         Self::run(self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone()).await
+    }
+
+    /// A server on another file than this one's: a copy, made before.
+    pub async fn twin_on(&self, db: PathBuf) -> Self {
+        let settings = Settings { db, ..self.app.settings.clone() };
+        Self::run(settings, Arc::clone(&self.directory), self.clock.clone()).await
+    }
+
+    /// Stops it, and starts it again on the same file: what was only in memory is gone.
+    pub async fn restart(mut self) -> Self {
+        let (settings, directory, clock) =
+            (self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone());
+        drop(self.stop.take());
+        if let Some(serving) = self.serving.take() {
+            serving.await.expect("the server stops in order");
+        }
+        drop(self);
+        Self::run(settings, directory, clock).await
     }
 
     /// Turns the clock by so many seconds, backwards if negative.
@@ -196,20 +216,20 @@ impl Asked<'_> {
 
     /// Sends it over a connection of its own.
     pub async fn send(self) -> Answer {
-        let stream = TcpStream::connect(self.server.address).await.expect("the server listens");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
-        let connection = tokio::spawn(connection);
-        let mut request =
-            hyper::Request::builder().method(self.method).uri(self.target).header("host", "as.test");
+        let mut connection = Connection::open(self.server).await;
+        connection.send(self.into_request()).await
+    }
+
+    /// The request as hyper has it, for a connection that is open already.
+    pub fn into_request(self) -> hyper::Request<Full<Bytes>> {
+        let mut request = hyper::Request::builder().method(self.method).uri(self.target);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            request = request.header("host", "as.test");
+        }
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(Bytes::from(self.body))).expect("a request");
-        let response = sender.send_request(request).await.expect("an answer");
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("its body").to_bytes().to_vec();
-        connection.abort();
-        Answer::new(Status::from_u16(head.status.as_u16()).expect("a status"), head.headers, body)
+        request.body(Full::new(Bytes::from(self.body))).expect("a request")
     }
 }
 
