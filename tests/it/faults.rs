@@ -54,7 +54,7 @@ async fn a_db_12_c_rv_07_a_locked_database_is_503_in_time_and_well_again_afterwa
     let mut browser = Browser::new();
     let tokens = app.tokens(&server, "alice", FIRST).await;
     let code = app.code(&server, &mut browser, "alice", FIRST).await;
-    let (before, logged) = (server.rows(), server.audit_count());
+    let (before, logged) = (server.contents(), server.audit_count());
 
     let lock = server.connection();
     lock.execute_batch("begin immediate").expect("the lock");
@@ -65,7 +65,7 @@ async fn a_db_12_c_rv_07_a_locked_database_is_503_in_time_and_well_again_afterwa
     let read = assert_readable(&server, &app, &tokens);
     let (refused, ()) = tokio::join!(timeout(PATIENCE, refused), read);
     refused.expect("an answer within the busy timeout");
-    assert_eq!((server.rows(), server.audit_count()), (before, logged), "G6");
+    assert_eq!((server.contents(), server.audit_count()), (before, logged), "G6");
     lock.execute_batch("rollback").expect("the lock is gone");
 
     // A minute of clock has not gone by, so the code is good; and the refresh token was never spent.
@@ -97,6 +97,10 @@ const LIMITED: &str = "VESTIBULE_TEST_FILES_ARE_LIMITED";
 /// A full disk, made of a limit on how large a file may get: it needs no root, is the same everywhere, and hits just
 /// the write that is one too many. It holds for a whole process, so this test starts itself again in one of its own.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing but its environment tells one run of this test from the other"
+)]
 fn r_13_a_full_disk_is_503_for_writes_only_and_well_again_when_there_is_room() {
     #[expect(clippy::disallowed_methods, reason = "how a test knows that it was started by itself")]
     if std::env::var_os(LIMITED).is_some() {
@@ -133,12 +137,12 @@ async fn fill_the_disk() {
         assert!(given < 5000, "the limit does not hold");
     };
     assert_unavailable(&refused);
-    let (before, logged) = (server.rows(), server.audit_count());
+    let (before, logged) = (server.contents(), server.audit_count());
     for _ in 0..3 {
         write_everything(&server, &code, &app, &tokens).await.iter().for_each(assert_unavailable);
         assert_readable(&server, &app, &tokens).await;
     }
-    assert_eq!((server.rows(), server.audit_count()), (before, logged), "G6");
+    assert_eq!((server.contents(), server.audit_count()), (before, logged), "G6");
     let successes = server.audit().iter().filter(|row| row.2.as_deref() == Some("svc")).count();
     assert_eq!(successes, given, "what was answered is there, and what was refused is not");
 

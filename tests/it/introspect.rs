@@ -366,11 +366,11 @@ async fn c_in_03_the_clock_ends_a_token_to_the_second() {
 async fn c_in_08_a_thousand_made_up_tokens_are_a_thousand_times_inactive() {
     let server = Server::start().await;
     let conf = ClientApp::fixture("conf");
-    let before = server.rows();
+    let before = server.contents();
     for n in 0..1000 {
         assert_inactive(&ask(&server, &conf, &format!("made-up-{n}")).await, "made up");
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
 }
 
 #[tokio::test]

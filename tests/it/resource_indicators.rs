@@ -78,7 +78,7 @@ async fn a_res_07_08_another_resource_is_refused_and_the_code_is_still_good() {
     let unknown = "https://nobody.test/mcp";
     let mut browser = Browser::new();
     let code = app.code(&server, &mut browser, "alice", FIRST).await;
-    let before = server.rows();
+    let before = server.contents();
     // More often than wrong verifiers are forgiven: these are no guesses.
     for _ in 0..3 {
         for more in [SECOND, BOTH, &[("resource", R3), ("resource", R2)]] {
@@ -89,7 +89,7 @@ async fn a_res_07_08_another_resource_is_refused_and_the_code_is_still_good() {
         let mend = format!("vestibule resource add '{unknown}'");
         assert_eq!(newest(&server), ("resource_unknown".to_owned(), json!([unknown]), json!(mend)));
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     let tokens = Tokens::of(&app.redeem(&server, &code, FIRST).await);
     assert_eq!(tokens.claims["aud"], R1);
 }
@@ -99,7 +99,7 @@ async fn a_res_07_c_ri_07_another_resource_is_refused_and_the_refresh_token_is_s
     let server = Server::start().await;
     let app = ClientApp::fixture("pub");
     let tokens = app.tokens(&server, "alice", FIRST).await;
-    let before = server.rows();
+    let before = server.contents();
     let unknown = "https://nobody.test/it's";
     for more in [SECOND, BOTH] {
         app.refresh(&server, tokens.refresh(), more).await.assert_refused("invalid_target");
@@ -111,7 +111,7 @@ async fn a_res_07_c_ri_07_another_resource_is_refused_and_the_refresh_token_is_s
         let mend = "vestibule resource add 'https://nobody.test/it%27s'";
         assert_eq!(newest(&server), ("resource_unknown".to_owned(), json!([unknown]), json!(mend)));
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     // The very token that was refused is the current one still: its successor is no repetition.
     server.advance(3600);
     let next = Tokens::of(&app.refresh(&server, tokens.refresh(), FIRST).await);

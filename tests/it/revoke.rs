@@ -57,7 +57,7 @@ async fn c_rv_02_what_is_unknown_expired_or_garbage_is_answered_like_the_rest() 
     let app = ClientApp::fixture("conf");
     let old = app.tokens(&server, "alice", FIRST).await;
     server.advance(181 * 24 * 3600);
-    let before = server.rows();
+    let before = server.contents();
     let logged = server.audit().len();
     for token in [
         "x",
@@ -71,7 +71,7 @@ async fn c_rv_02_what_is_unknown_expired_or_garbage_is_answered_like_the_rest() 
     ] {
         assert_done(&revoke(&server, &app, &[("token", token)]).await);
     }
-    assert_eq!((server.rows(), server.audit().len()), (before, logged), "nothing was decided");
+    assert_eq!((server.contents(), server.audit().len()), (before, logged), "nothing was decided");
     // And a second time, which is no error either.
     let tokens = app.tokens(&server, "alice", FIRST).await;
     for _ in 0..2 {

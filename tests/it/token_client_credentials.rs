@@ -59,7 +59,7 @@ async fn a_res_04_without_resource_the_token_is_for_the_whole_allow_list() {
 async fn a_res_01_02_outside_its_allow_list_it_gets_nothing_and_the_audit_names_what_it_asked_for() {
     let server = Server::start().await;
     let svc = ClientApp::fixture("svc");
-    let before = server.rows();
+    let before = server.contents();
     let evil = "https://evil.test";
     let cases: [(&[&str], &[&str]); 6] = [
         (&[R2], &[R2]),
@@ -81,7 +81,7 @@ async fn a_res_01_02_outside_its_allow_list_it_gets_nothing_and_the_audit_names_
         assert_eq!(metadata["reason"], "resource_not_allowed");
         assert_eq!(metadata["grant_type"], "client_credentials");
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
 }
 
 #[tokio::test]

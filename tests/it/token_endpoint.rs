@@ -60,7 +60,7 @@ async fn good_requests(server: &Server) -> Vec<Fields> {
 async fn a_tk_01_c_o21_13_every_parameter_twice_is_refused_and_spends_nothing() {
     let server = Server::start().await;
     let requests = good_requests(&server).await;
-    let before = server.rows();
+    let before = server.contents();
     for good in &requests {
         for (name, value) in good {
             if name == "resource" {
@@ -90,7 +90,7 @@ async fn a_tk_01_c_o21_13_every_parameter_twice_is_refused_and_spends_nothing() 
             post(&server, &twice).await.assert_refused("invalid_request");
         }
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     for good in &requests {
         Tokens::of(&post(&server, good).await);
     }
@@ -282,7 +282,7 @@ async fn a_tk_04_any_page_may_ask_and_none_with_cookies() {
 async fn a_tk_13_every_field_is_data_and_never_a_pattern_or_a_statement() {
     let server = Server::start().await;
     let requests = good_requests(&server).await;
-    let before = server.rows();
+    let before = server.contents();
     let probes = [
         "'",
         "\"",
@@ -323,7 +323,7 @@ async fn a_tk_13_every_field_is_data_and_never_a_pattern_or_a_statement() {
             server.advance(-(probes.len() as i64));
         }
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     for good in &requests {
         Tokens::of(&post(&server, good).await);
     }

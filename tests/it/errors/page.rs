@@ -49,7 +49,7 @@ async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
         "authorization_unknown" => server.get("/consent?authorization=canary"),
         "form_token_wrong" => server.post("/login").form(&login),
         "cross_site" => server.post("/login").header("origin", "https://canary.test").form(&login),
-        "form_malformed" => server.post("/login").form(&login[1..]),
+        "form_malformed" => server.get("/oauth/authorize?state=canary%zz"),
         "setup_link_invalid" => server.get("/setup?token=canary"),
         other => panic!("no request provokes {other}"),
     };
@@ -59,7 +59,7 @@ async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
 #[tokio::test]
 async fn every_refusal_of_a_page_to_its_bytes() {
     let server = Server::start().await;
-    let before = server.rows();
+    let before = server.contents();
     for row in ROWS {
         let status = match row.reason {
             "form_token_wrong" | "cross_site" => 403,
@@ -82,5 +82,5 @@ async fn every_refusal_of_a_page_to_its_bytes() {
             assert_eq!(answer.header("access-control-allow-origin"), None, "{}", row.reason);
         }
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
 }

@@ -54,7 +54,7 @@ fn provoking(reason: &str) -> Value {
 #[tokio::test]
 async fn every_refusal_of_registration_to_its_bytes() {
     let server = Server::start().await;
-    let before = server.rows();
+    let before = server.contents();
     for row in ROWS {
         for path in ["/oauth/register", "/register"] {
             row.assert_answered(&server.post(path).json(&provoking(row.reason)).send().await);
@@ -63,7 +63,7 @@ async fn every_refusal_of_registration_to_its_bytes() {
             assert_eq!((&metadata["reason"], &metadata["error"]), (&row.reason.into(), &row.error.into()));
         }
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
 }
 
 #[tokio::test]

@@ -37,9 +37,9 @@ async fn a_code_refused_for_its_resource_is_good_again_when_the_resource_is() {
     let mut browser = Browser::new();
     let code = app.code(&server, &mut browser, "alice", FIRST).await;
     server.forget_resource(R1);
-    let before = server.rows();
+    let before = server.contents();
     app.redeem(&server, &code, FIRST).await.assert_refused("invalid_grant");
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     add(&server, R1, "a b");
     assert_eq!(Tokens::of(&app.redeem(&server, &code, FIRST).await).claims["aud"], R1);
 }
@@ -51,12 +51,12 @@ async fn a_resource_removed_between_two_refreshes_is_not_in_the_next_token() {
     let only = app.tokens(&server, "alice", FIRST).await;
     let both = app.tokens(&server, "alice", BOTH).await;
     server.forget_resource(R1);
-    let before = server.rows();
+    let before = server.contents();
     for more in [&[][..], FIRST] {
         app.refresh(&server, only.refresh(), more).await.assert_refused("invalid_grant");
         assert_eq!(reason(&server), "user_not_admitted");
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     let rest = Tokens::of(&app.refresh(&server, both.refresh(), &[]).await);
     assert_eq!((&rest.claims["aud"], rest.scope.as_deref()), (&json!(R2), Some("c d")));
     // The refused token was not spent.

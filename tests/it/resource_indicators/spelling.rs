@@ -72,7 +72,7 @@ async fn a_res_05_c_ri_01_02_03_every_other_spelling_is_another_resource_or_none
     let tokens = app.tokens(&server, "alice", FIRST).await;
     let mut browser = Browser::new();
     let code = app.code(&server, &mut browser, "alice", FIRST).await;
-    let before = server.rows();
+    let before = server.contents();
     for wrong in OTHER.into_iter().chain(MALFORMED) {
         let machine = svc.token(&server, &[("grant_type", "client_credentials"), ("resource", wrong)]).await;
         machine.assert_refused("invalid_target");
@@ -83,7 +83,7 @@ async fn a_res_05_c_ri_01_02_03_every_other_spelling_is_another_resource_or_none
         let answer = Browser::new().get(&server, &app.authorize_url(&[("resource", wrong)])).await;
         answer.assert_redirected_error("invalid_target", Some("a-state"));
     }
-    assert_eq!(server.rows(), before, "G6");
+    assert_eq!(server.contents(), before, "G6");
     Tokens::of(&app.redeem(&server, &code, &[]).await);
     Tokens::of(&app.refresh(&server, tokens.refresh(), &[]).await);
 }
