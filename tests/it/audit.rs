@@ -454,3 +454,22 @@ async fn a_log_01_whatever_is_sent_a_request_is_one_line_and_a_row_is_one_line()
         }
     }
 }
+
+#[tokio::test]
+async fn what_revocation_introspection_and_the_authorization_page_refuse_leaves_a_row_too() {
+    let server = Server::start().await;
+    for path in ["/oauth/revoke", "/oauth/introspect"] {
+        let before = server.audit().len();
+        let answer = server.post(path).basic("conf", "wrong").form(&[("token", "x")]).send().await;
+        answer.assert_refused("invalid_client");
+        let rows = server.audit();
+        let (event, _, client, metadata) = &rows[0];
+        assert_eq!((rows.len() - before, event.as_str()), (1, "oauth.token.exchange.failure"), "{path}");
+        assert_eq!((client.as_deref(), &metadata["reason"]), (Some("conf"), &serde_json::json!("secret_wrong")));
+    }
+    let answer = server.get("/oauth/authorize?client_id=nobody").header("accept", "text/html").send().await;
+    answer.assert_problem_page(400);
+    let (event, _, client, metadata) = &server.audit()[0];
+    assert_eq!((event.as_str(), client.as_deref()), ("oauth.authorize.refused", Some("nobody")));
+    assert_eq!(metadata["reason"], "client_unknown");
+}

@@ -102,7 +102,6 @@ const LIMITED: &str = "VESTIBULE_TEST_FILES_ARE_LIMITED";
     reason = "nothing but its environment tells one run of this test from the other"
 )]
 fn r_13_a_full_disk_is_503_for_writes_only_and_well_again_when_there_is_room() {
-    #[expect(clippy::disallowed_methods, reason = "how a test knows that it was started by itself")]
     if std::env::var_os(LIMITED).is_some() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         return runtime.expect("a runtime").block_on(fill_the_disk());
