@@ -465,7 +465,10 @@ async fn what_revocation_introspection_and_the_authorization_page_refuse_leaves_
         let rows = server.audit();
         let (event, _, client, metadata) = &rows[0];
         assert_eq!((rows.len() - before, event.as_str()), (1, "oauth.token.exchange.failure"), "{path}");
-        assert_eq!((client.as_deref(), &metadata["reason"]), (Some("conf"), &serde_json::json!("secret_wrong")));
+        assert_eq!(
+            (client.as_deref(), &metadata["reason"]),
+            (Some("conf"), &serde_json::json!("secret_wrong"))
+        );
     }
     let answer = server.get("/oauth/authorize?client_id=nobody").header("accept", "text/html").send().await;
     answer.assert_problem_page(400);
