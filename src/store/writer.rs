@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -15,13 +14,6 @@ use super::{Fault, ReadTx, WriteTx, run, schema};
 
 /// How many closures share one commit at most: bounds how long the first of them waits.
 const BATCH_MAX: usize = 256;
-
-/// From how many closures in one commit on the next one waits a moment for company.
-const CROWD: usize = 4;
-
-/// That moment. In a crowd most of its callers come back within it, so that one commit serves them all and wakes this
-/// thread once; whoever comes alone never waits.
-const MOMENT: Duration = Duration::from_micros(400);
 
 /// Runs a closure on a transaction, or on the reason why there is none, and leaves behind what is to be done once
 /// the commit is known.
@@ -44,7 +36,7 @@ impl Writer {
         let path = path.to_owned();
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || Desk { path, connection: Some(connection), crowd: 0 }.serve(&queue))
+            .spawn(move || Desk { path, connection: Some(connection) }.serve(&queue))
             .expect("a thread can be started at start-up");
         Self { jobs: Some(jobs), thread: Some(thread) }
     }
@@ -87,19 +79,13 @@ struct Desk {
     path: PathBuf,
     /// `None` while it is in use, and after a failure.
     connection: Option<Connection>,
-    /// How many closures shared the last commit.
-    crowd: usize,
 }
 
 impl Desk {
     fn serve(&mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
-            if self.crowd >= CROWD {
-                thread::sleep(MOMENT);
-            }
             let mut answers = Vec::new();
             let committed = self.batch(first, queue, &mut answers);
-            self.crowd = answers.len();
             for answer in answers {
                 answer(match &committed {
                     Ok(()) => Ok(()),
