@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{FORM_BYTES_MAX, register_command};
+use super::{FORM_BYTES_MAX, log_reason, register_command};
 use crate::app::offer::{self, Offer, Terms, is_remembered, may_skip_consent};
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
@@ -59,7 +59,7 @@ async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) ->
         Ok(Next::Go(url)) => Response::see_other(&url).no_store(),
         Ok(Next::Refuse { refusal, callback, way }) => {
             let url = callback.refusal_url(&refusal);
-            let reason = reason(&refusal);
+            let reason = log_reason(refusal.reason(), refusal.resources(), mend(&refusal).as_deref());
             match way {
                 Way::Redirect => Response::see_other(&url).no_store().because(reason),
                 Way::Link => problem::onward(&request, &refusal, &url).because(reason),
@@ -414,18 +414,4 @@ fn mend(refusal: &AuthorizeRefusal) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// The reason for the log line, with the resources in question and the command that mends it.
-fn reason(refusal: &AuthorizeRefusal) -> String {
-    let mut reason = refusal.reason().to_owned();
-    for resource in refusal.resources() {
-        reason.push(' ');
-        reason.push_str(resource.as_str());
-    }
-    if let Some(mend) = mend(refusal) {
-        reason.push_str("; to add it: ");
-        reason.push_str(&mend);
-    }
-    reason
 }

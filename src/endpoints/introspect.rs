@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::client_auth::{Credentials, authenticate};
 use super::presented::Presented;
-use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse_and_record, unreadable};
+use super::{Stop, fault, read_form, refuse_and_record};
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
@@ -45,12 +45,10 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 
 /// `POST /oauth/introspect`.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
-    let caller = Caller::of(&request, app, now);
-    let form = match request.form(FORM_BYTES_MAX).await {
-        Ok(form) => form,
-        Err(refusal) => return unreadable(&refusal),
+    let (caller, params) = match read_form(app, &mut request, now).await {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
-    let params = Params::collect(form.pairs());
     match answer(app, &request, &params, now) {
         Ok(Some(active)) => Response::json(Status::OK, &active).no_store(),
         Ok(None) => Response::json_bytes(Status::OK, bytes::Bytes::from_static(INACTIVE)).no_store(),

@@ -22,7 +22,9 @@ use crate::http::{BodyRefusal, Request, Response, Status};
 use crate::limits::{Key, Kind};
 use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::ClientId;
+use crate::oauth::params::Params;
 use crate::oauth::refusal::TokenRefusal;
+use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
 
 /// The longest body of a form: codes, tokens and ten resources fit many times.
@@ -117,6 +119,16 @@ impl Caller {
     }
 }
 
+/// What the token, revocation and introspection endpoints begin with: who asks, and what the form says. `Err` is the
+/// answer to a form that cannot be read.
+async fn read_form(app: &App, request: &mut Request, now: UnixTime) -> Result<(Caller, Params), Response> {
+    let caller = Caller::of(request, app, now);
+    match request.form(FORM_BYTES_MAX).await {
+        Ok(form) => Ok((caller, Params::collect(form.pairs()))),
+        Err(refusal) => Err(unreadable(&refusal)),
+    }
+}
+
 /// The answer to a refused token, revocation or introspection request. `prefix` of the log's reason is the variant.
 fn refuse(app: &App, caller: &Caller, refusal: &TokenRefusal, now: UnixTime) -> Response {
     if let Some(wait) = caller.throttled {
@@ -127,15 +139,7 @@ fn refuse(app: &App, caller: &Caller, refusal: &TokenRefusal, now: UnixTime) -> 
         let _ = app.limits.take(Kind::TokenGuess, caller.key, now);
     }
     let (code, description) = refusal.wire();
-    let mut reason = refusal.reason().to_owned();
-    for resource in refusal.resources() {
-        reason.push(' ');
-        reason.push_str(resource.as_str());
-    }
-    if let Some(mend) = mend(refusal) {
-        reason.push_str("; to add it: ");
-        reason.push_str(&mend);
-    }
+    let reason = log_reason(refusal.reason(), refusal.resources(), mend(refusal).as_deref());
     error(code, description).because(reason)
 }
 
@@ -170,6 +174,20 @@ fn mend(refusal: &TokenRefusal) -> Option<String> {
         TokenRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
         _ => None,
     }
+}
+
+/// The reason for the log line, with the resources in question and the command that mends it.
+fn log_reason(reason: &str, resources: &[ResourceUri], mend: Option<&str>) -> String {
+    let mut line = reason.to_owned();
+    for resource in resources {
+        line.push(' ');
+        line.push_str(resource.as_str());
+    }
+    if let Some(mend) = mend {
+        line.push_str("; to add it: ");
+        line.push_str(mend);
+    }
+    line
 }
 
 /// The command that registers a resource. The URI's characters need no quoting but for those inside the quotes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::client_auth::{Credentials, authenticate};
 use super::presented::Presented;
-use super::{Caller, FORM_BYTES_MAX, Stop, fault, refuse_and_record, unreadable};
+use super::{Stop, fault, read_form, refuse_and_record};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
@@ -15,12 +15,10 @@ use crate::store::{WriteTx, grants, revoked_tokens};
 
 /// `POST /oauth/revoke`: 200 also for a token that nobody knows.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
-    let caller = Caller::of(&request, app, now);
-    let form = match request.form(FORM_BYTES_MAX).await {
-        Ok(form) => form,
-        Err(refusal) => return unreadable(&refusal),
+    let (caller, params) = match read_form(app, &mut request, now).await {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
-    let params = Params::collect(form.pairs());
     let (credentials, presented) = match read(app, &request, &params, now) {
         Ok(read) => read,
         Err(Stop::Refused(refusal)) => return refuse_and_record(app, &caller, None, refusal, now).await,

@@ -11,13 +11,12 @@ mod refresh_token;
 use std::sync::Arc;
 
 use super::client_auth::{AuthenticatedClient, Credentials, authenticate};
-use super::{Caller, FORM_BYTES_MAX, Stop, fault, mend, refuse, unreadable};
+use super::{Stop, fault, mend, read_form, refuse};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
 use crate::oauth::ids::{ClientId, GrantId, UserId};
-use crate::oauth::params::Params;
 use crate::oauth::refusal::TokenRefusal;
 use crate::oauth::resource::{Resource, ResourceUri};
 use crate::oauth::token_request::{Presented, TokenRequest};
@@ -27,12 +26,10 @@ use mint::Minted;
 
 /// `POST /oauth/token`.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
-    let caller = Caller::of(&request, app, now);
-    let form = match request.form(FORM_BYTES_MAX).await {
-        Ok(form) => form,
-        Err(refusal) => return unreadable(&refusal),
+    let (caller, params) = match read_form(app, &mut request, now).await {
+        Ok(read) => read,
+        Err(answer) => return answer,
     };
-    let params = Params::collect(form.pairs());
     let credentials = Credentials::read(&request, &params);
     let asked = TokenRequest::parse(&params, &app.chain_key);
     let (context, origin) = (Arc::clone(app), caller.origin.clone());
