@@ -43,10 +43,6 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
 }
 
 async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) -> Response {
-    let address = Key::address(request.client_ip());
-    if let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
-        return problem::busy(&request, wait);
-    }
     let visit = Visit {
         app: Arc::clone(app),
         session: app.browser.session(&request),
@@ -54,6 +50,12 @@ async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) ->
         now,
     };
     let params = Params::collect(form.pairs());
+    // The way back from a page stores nothing new, so only requests count.
+    let is_new = params.get("authorization").is_none() || params.get("client_id").is_some();
+    let address = Key::address(request.client_ip());
+    if is_new && let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
+        return problem::busy(&request, wait);
+    }
     let done = app.store.write(move |tx| visit.handle(tx, &params)).await;
     match done {
         Ok(Next::Go(url)) => Response::see_other(&url).no_store(),
