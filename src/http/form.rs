@@ -108,6 +108,16 @@ impl Pair {
 }
 
 fn decode(text: &[u8]) -> Result<String, Malformed> {
+    // Most values are encoded as themselves, and a token is long.
+    let decoded =
+        if text.iter().any(|byte| matches!(byte, b'%' | b'+')) { undo(text)? } else { text.to_vec() };
+    if decoded.contains(&0) {
+        return Err(Malformed::Nul);
+    }
+    String::from_utf8(decoded).map_err(|_| Malformed::NotUtf8)
+}
+
+fn undo(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -120,10 +130,7 @@ fn decode(text: &[u8]) -> Result<String, Malformed> {
             plain => plain,
         });
     }
-    if decoded.contains(&0) {
-        return Err(Malformed::Nul);
-    }
-    String::from_utf8(decoded).map_err(|_| Malformed::NotUtf8)
+    Ok(decoded)
 }
 
 fn hex(digit: Option<u8>) -> Result<u8, Malformed> {
