@@ -17,14 +17,16 @@ mod cookie;
 mod form;
 mod head_watch;
 mod link;
+mod networks;
 mod request;
 mod response;
 mod screen;
 mod socket;
 
-pub use client_ip::{NotANetwork, TrustedProxies};
+pub use client_ip::TrustedProxies;
 pub use form::{Form, Malformed};
 pub use hyper::{HeaderMap, Method, StatusCode as Status};
+pub use networks::{Networks, NotANetwork};
 pub use request::{BodyRefusal, Request};
 pub use response::Response;
 
