@@ -15,6 +15,7 @@
 //! | [`limits`] | how often somebody may try |
 //! | [`store`] | SQLite and all SQL text, a file per table |
 //! | [`config`] | the settings and where they come from; the only reader of the environment |
+//! | [`outgoing`] | connections that the server opens itself, guarded against whoever names where to |
 //! | [`oauth`] | the protocol's words and rules: pure, no I/O, no clock |
 //! | [`http`] | the little of HTTP that is used; knows nothing of OAuth |
 //! | [`view`] | what pages look like: from a view to markup |
@@ -34,12 +35,13 @@
 //! app
 //! audit  limits
 //! store  config
+//! outgoing
 //! oauth  http  view  log
 //! crypto  clock
 //! ```
 //!
-//! hyper lives in `http/` and `server.rs`, rusqlite and SQL in `store/`, ring and argon2 in `crypto/`, maud in `view/`,
-//! clap in `commands/`. `tests/it/tidy.rs` holds all of this, and that this map names every module.
+//! hyper lives in `http/`, `outgoing/` and `server.rs`, rustls in `outgoing/`, rusqlite and SQL in `store/`, ring and
+//! argon2 in `crypto/`, maud in `view/`, clap in `commands/`. `tests/it/tidy.rs` holds all of this, and that this map names every module.
 //!
 //! # What never happens
 //!
@@ -78,6 +80,7 @@ pub mod http;
 pub mod limits;
 pub mod log;
 pub mod oauth;
+pub mod outgoing;
 pub mod pages;
 pub mod routes;
 pub mod server;

@@ -1,0 +1,24 @@
+//! Connections that this server opens itself: few, guarded, and never on a stranger's terms.
+//!
+//! A stranger names a URL, and this server asks for it from inside the house. So a fetch asks the resolver once, looks at
+//! every address that comes back, connects to one of those and to no other, follows nobody elsewhere, and takes little
+//! and for a short time. It knows nothing of what a document is for. No proxy is used, whatever the environment says:
+//! behind one, nobody could tell where a request ends.
+
+mod address;
+mod fetch;
+mod flight;
+mod freshness;
+mod names;
+mod tls;
+
+pub use fetch::{FetchRefusal, Fetched, Fetcher};
+pub use names::Names;
+
+use std::io;
+use std::path::Path;
+
+/// Whether a file can serve as a list of authorities, and if not, why.
+pub fn check_roots(path: &Path) -> io::Result<()> {
+    tls::authorities(path).map(drop)
+}
