@@ -4,6 +4,7 @@
 //! The only reader of the environment. Everything else is handed a [`Settings`]. Never reads the clock.
 
 mod file;
+mod hosts;
 mod keys;
 pub mod span;
 
@@ -14,9 +15,11 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
-use crate::http::TrustedProxies;
+use crate::http::{Networks, TrustedProxies};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::secret::SecretHash;
 
+pub use hosts::Hosts;
 pub use keys::{KEYS, Setting};
 
 /// Names the settings file where no flag does.
@@ -37,8 +40,54 @@ pub struct Settings {
     pub connections_max: usize,
     /// How the next signing key signs.
     pub signing_algorithm: Algorithm,
+    /// Whether clients may register themselves (RFC 7591).
+    pub registration: Switch,
+    /// The initial access token that a client needs to register itself (RFC 7591 3); `None`: none is needed.
+    pub registration_token: Option<SecretHash>,
+    /// Whether clients may be sent back to apps by schemes of their own (RFC 8252 7.1).
+    pub app_links: Switch,
+    /// Whether discovery promises `iss` in authorization responses (RFC 9207 3), where it always is.
+    pub iss_promise: Switch,
+    /// Clients named by the URL of their metadata document.
+    pub client_documents: ClientDocuments,
+    /// Special networks that documents may be fetched from all the same.
+    pub fetch_networks: Networks,
+    /// A PEM file of certificate authorities that are trusted besides the system's.
+    pub fetch_roots: Option<PathBuf>,
     /// How long things live.
     pub lifetimes: Lifetimes,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+impl Switch {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(format!("{text:?} is neither on nor off")),
+        }
+    }
+}
+
+/// What is allowed of clients that are named by the URL of their metadata document.
+#[derive(Clone, Debug)]
+pub struct ClientDocuments {
+    /// Off: no document is fetched, and discovery does not promise it.
+    pub fetching: Switch,
+    /// The only hosts whose documents count; empty: all but the refused ones.
+    pub hosts: Hosts,
+    /// Hosts whose documents never count.
+    pub hosts_refused: Hosts,
+    /// The longest document.
+    pub bytes_max: usize,
 }
 
 /// How long things live.
@@ -139,7 +188,25 @@ impl Default for Settings {
             trusted_proxies: TrustedProxies::default(),
             connections_max: 1024,
             signing_algorithm: Algorithm::Es256,
+            registration: Switch::On,
+            registration_token: None,
+            app_links: Switch::On,
+            iss_promise: Switch::On,
+            client_documents: ClientDocuments::default(),
+            fetch_networks: Networks::default(),
+            fetch_roots: None,
             lifetimes: Lifetimes::default(),
+        }
+    }
+}
+
+impl Default for ClientDocuments {
+    fn default() -> Self {
+        Self {
+            fetching: Switch::On,
+            hosts: Hosts::default(),
+            hosts_refused: Hosts::default(),
+            bytes_max: 5 * 1024,
         }
     }
 }

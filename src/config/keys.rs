@@ -1,12 +1,14 @@
 //! The one table of settings: flags, variables, file and README all follow it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Settings, span};
+use super::{Hosts, Settings, Switch, span};
 use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
-use crate::http::TrustedProxies;
+use crate::http::{Networks, TrustedProxies};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::secret::SecretHash;
+use crate::outgoing::check_roots;
 
 /// One thing that can be set, in four places: `--flag`, environment, file, and its default.
 pub struct Setting {
@@ -39,6 +41,42 @@ macro_rules! lifetime {
             set: |settings, text| {
                 let (least, most): (Seconds, Seconds) = $bounds;
                 settings.lifetimes.$field = span::parse_within(text, least, most)?;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// A setting that is on or off.
+macro_rules! switch {
+    ($($field:ident).+, $key:literal, $flag:literal, $variable:literal, $default:literal, $meaning:literal) => {
+        Setting {
+            key: $key,
+            flag: $flag,
+            variable: concat!("VESTIBULE_", $variable),
+            value: "on/off",
+            default: $default,
+            meaning: $meaning,
+            set: |settings, text| {
+                settings.$($field).+ = Switch::parse(text)?;
+                Ok(())
+            },
+        }
+    };
+}
+
+/// A setting that is a list of hosts.
+macro_rules! hosts {
+    ($field:ident, $key:literal, $flag:literal, $variable:literal, $meaning:literal) => {
+        Setting {
+            key: $key,
+            flag: $flag,
+            variable: concat!("VESTIBULE_", $variable),
+            value: "LIST",
+            default: "",
+            meaning: $meaning,
+            set: |settings, text| {
+                settings.client_documents.$field = Hosts::parse(text)?;
                 Ok(())
             },
         }
@@ -94,8 +132,7 @@ pub const KEYS: &[Setting] = &[
         default: "",
         meaning: "Reverse proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas",
         set: |settings, text| {
-            let networks = text.split([',', ' ']).filter(|network| !network.is_empty());
-            settings.trusted_proxies = TrustedProxies::parse(networks).map_err(|why| why.to_string())?;
+            settings.trusted_proxies = TrustedProxies::parse(words(text)).map_err(|why| why.to_string())?;
             Ok(())
         },
     },
@@ -128,6 +165,108 @@ pub const KEYS: &[Setting] = &[
             Ok(())
         },
     },
+    switch!(
+        registration,
+        "registration",
+        "registration",
+        "REGISTRATION",
+        "on",
+        "Whether clients may register themselves (RFC 7591)"
+    ),
+    Setting {
+        key: "registration_token_file",
+        flag: "registration-token-file",
+        variable: "VESTIBULE_REGISTRATION_TOKEN_FILE",
+        value: "FILE",
+        default: "",
+        meaning: "A file with the token that a client must show to register itself; by default none is needed",
+        set: |settings, text| {
+            settings.registration_token = Some(token_in(Path::new(text))?);
+            Ok(())
+        },
+    },
+    switch!(
+        client_documents.fetching,
+        "client_documents",
+        "client-documents",
+        "CLIENT_DOCUMENTS",
+        "on",
+        "Whether clients may be named by the URL of their metadata document, which is then fetched"
+    ),
+    hosts!(
+        hosts,
+        "client_document_hosts",
+        "client-document-hosts",
+        "CLIENT_DOCUMENT_HOSTS",
+        "The only hosts whose client metadata documents count, such as claude.ai or *.example.org; by default all"
+    ),
+    hosts!(
+        hosts_refused,
+        "client_document_hosts_refused",
+        "client-document-hosts-refused",
+        "CLIENT_DOCUMENT_HOSTS_REFUSED",
+        "Hosts whose client metadata documents never count"
+    ),
+    Setting {
+        key: "client_document_bytes_max",
+        flag: "client-document-bytes-max",
+        variable: "VESTIBULE_CLIENT_DOCUMENT_BYTES_MAX",
+        value: "NUMBER",
+        default: "5120",
+        meaning: "The longest client metadata document in bytes; 1024 to 65536",
+        set: |settings, text| {
+            settings.client_documents.bytes_max = text
+                .parse()
+                .ok()
+                .filter(|bytes| (1024..=65_536).contains(bytes))
+                .ok_or_else(|| format!("{text:?} is out of bounds: from 1024 to 65536"))?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "fetch_networks",
+        flag: "fetch-networks",
+        variable: "VESTIBULE_FETCH_NETWORKS",
+        value: "LIST",
+        default: "",
+        meaning: "Private networks that clients' documents may be fetched from all the same, such as 127.0.0.1 while \
+         developing a client; by default none",
+        set: |settings, text| {
+            settings.fetch_networks = Networks::parse(words(text)).map_err(|why| why.to_string())?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "fetch_roots",
+        flag: "fetch-roots",
+        variable: "VESTIBULE_FETCH_ROOTS",
+        value: "FILE",
+        default: "",
+        meaning: "Certificate authorities, PEM, that are trusted besides the system's",
+        set: |settings, text| {
+            let path = PathBuf::from(text);
+            check_roots(&path)
+                .map_err(|why| format!("{text:?} cannot be used ({why}): name a PEM file of certificates"))?;
+            settings.fetch_roots = Some(path);
+            Ok(())
+        },
+    },
+    switch!(
+        app_links,
+        "app_links",
+        "app-links",
+        "APP_LINKS",
+        "on",
+        "Whether clients may be sent back to an app by a scheme of its own, such as cursor:"
+    ),
+    switch!(
+        iss_promise,
+        "iss_promise",
+        "iss-promise",
+        "ISS_PROMISE",
+        "on",
+        "Whether discovery promises iss in authorization responses, which old clients forget to hand on; it is sent anyway"
+    ),
     lifetime!(
         access_token,
         "access_token_lifetime",
@@ -219,3 +358,23 @@ pub const KEYS: &[Setting] = &[
         "How long the audit log is kept; 1d to 3650d"
     ),
 ];
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ']).filter(|word| !word.is_empty())
+}
+
+/// The hash of the token in a file. Where it is too short to keep anybody out, the message says how to make one.
+fn token_in(path: &Path) -> Result<SecretHash, String> {
+    const BYTES: std::ops::RangeInclusive<usize> = 20..=512;
+    let text = std::fs::read_to_string(path).map_err(|why| {
+        format!("{} cannot be read ({why}): name a file with the token in it", path.display())
+    })?;
+    let token = text.trim();
+    if !BYTES.contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!(
+            "{} holds no token of 20 to 512 visible ASCII characters: make one with openssl rand -hex 32",
+            path.display()
+        ));
+    }
+    Ok(SecretHash::of(token))
+}
