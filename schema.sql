@@ -73,9 +73,13 @@ create index resource_users_by_user on resource_users (user_id);
 create table clients (
     id text primary key,                        -- client_id
     name text not null,
-    registered_by text not null check (registered_by in ('owner', 'itself')),
-    auth_method text not null check (auth_method in ('none', 'client_secret_basic', 'client_secret_post')),
+    registered_by text not null check (registered_by in ('owner', 'itself', 'document')),
+    auth_method text not null
+        check (auth_method in ('none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt')),
     secret_hash blob check (length(secret_hash) = 32),
+    jwks text,                                  -- its public keys (RFC 7517 5), JSON
+    jwks_uri text,                              -- or where they are
+    assertion text check (assertion in ('required', 'offered')), -- offered: it may also come as a public client
     redirect_uris text not null default '',     -- list
     grant_types text not null default '',       -- list
     scope text,                                 -- the owner's limit; null: none
@@ -83,9 +87,34 @@ create table clients (
     metadata text not null default '{}',        -- client metadata as granted (RFC 7591), JSON
     created_at integer not null,
     first_used_at integer,                      -- null: never authorized or given a token
-    check ((auth_method = 'none') = (secret_hash is null))
+    check ((secret_hash is not null) = (auth_method in ('client_secret_basic', 'client_secret_post'))),
+    check ((assertion is not null) = (auth_method = 'private_key_jwt')),
+    check ((jwks is not null) + (jwks_uri is not null) = (auth_method = 'private_key_jwt'))
 ) strict, without rowid;
 create index clients_never_used on clients (created_at) where first_used_at is null;
+
+-- When a client's metadata document was last fetched; what it said is the client's row.
+create table client_documents (
+    client_id text primary key references clients (id) on delete cascade, -- its URL
+    fetched_at integer not null,
+    fresh_until integer not null                -- until then it is not asked for again
+) strict, without rowid;
+
+-- What clients' jwks_uri said when they were last fetched.
+create table client_key_sets (
+    client_id text primary key references clients (id) on delete cascade,
+    jwks_uri text not null,                     -- from where; another one makes the row worthless
+    jwks text not null,                         -- JSON
+    fetched_at integer not null,
+    fresh_until integer not null
+) strict, without rowid;
+
+-- Client assertions that were used: each counts once (RFC 7523 3).
+create table used_assertions (
+    hash blob primary key check (length(hash) = 32), -- of client_id and jti
+    expires_at integer not null                 -- of the assertion: then the row can go
+) strict, without rowid;
+create index used_assertions_by_expiry on used_assertions (expires_at);
 
 -- What a person allowed a client, so that it need not be asked again.
 create table consents (

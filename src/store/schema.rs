@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::{Fault, run};
 use crate::clock::UnixTime;
@@ -24,7 +24,7 @@ pub const SCHEMA: &str = include_str!("../../schema.sql");
 const APPLICATION_ID: i32 = 0x5673_7462;
 
 /// What turns a file of version N into one of version N + 1, at index N. Entries are never edited after a release.
-const UPGRADES: &[&str] = &[];
+const UPGRADES: &[&str] = &[include_str!("upgrades/v1.sql")];
 
 /// Today's schema version, as in a file's `user_version`.
 pub const fn version() -> usize {
@@ -217,21 +217,43 @@ fn settle(connection: &Connection) -> Result<(), Fault> {
 }
 
 /// Brings an older file up to date, one version per transaction, so that it can be stopped at any point.
+///
+/// Foreign keys do not act meanwhile, or a table that is made anew would take with it what refers to it; whether all of
+/// them still hold is looked at before each commit.
 pub(super) fn upgrade(connection: &Connection) -> Result<(), Fault> {
-    loop {
-        run(connection, "begin immediate", "begin to upgrade")?;
-        let version: i64 = connection
-            .pragma_query_value(None, "user_version", |row| row.get(0))
-            .map_err(Fault::during("read the schema's version"))?;
-        let Some(step) = usize::try_from(version).ok().and_then(|version| UPGRADES.get(version)) else {
-            return run(connection, "rollback", "end the upgrade");
-        };
-        connection
-            .execute_batch(step)
-            .and_then(|()| connection.pragma_update(None, "user_version", version + 1))
-            .map_err(Fault::during("upgrade the schema"))?;
-        run(connection, "commit", "commit an upgrade")?;
+    foreign_keys(connection, "off")?;
+    while upgrade_by_one(connection)? {}
+    foreign_keys(connection, "on")
+}
+
+fn foreign_keys(connection: &Connection, state: &str) -> Result<(), Fault> {
+    let set = connection.pragma_update(None, "foreign_keys", state);
+    set.map_err(Fault::during("switch foreign keys for an upgrade"))
+}
+
+/// `false`: there was nothing to do.
+fn upgrade_by_one(connection: &Connection) -> Result<bool, Fault> {
+    run(connection, "begin immediate", "begin to upgrade")?;
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(Fault::during("read the schema's version"))?;
+    let Some(step) = usize::try_from(version).ok().and_then(|version| UPGRADES.get(version)) else {
+        return run(connection, "rollback", "end the upgrade").map(|()| false);
+    };
+    connection
+        .execute_batch(step)
+        .and_then(|()| connection.pragma_update(None, "user_version", version + 1))
+        .map_err(Fault::during("upgrade the schema"))?;
+    let broken: Option<String> = connection
+        .query_row("select \"table\" from pragma_foreign_key_check limit 1", [], |row| row.get(0))
+        .optional()
+        .map_err(Fault::during("look over the upgraded database"))?;
+    if let Some(table) = broken {
+        let why =
+            format!("a row of {table} refers to nothing; restore a backup, or ask for help with a copy");
+        return Err(Fault::new("upgrade the schema", why));
     }
+    run(connection, "commit", "commit an upgrade").map(|()| true)
 }
 
 /// A new empty file that only its owner can read.

@@ -16,7 +16,7 @@ fn new_database(directory: &Path) -> PathBuf {
     path
 }
 
-/// Every table and index as SQLite remembers it, without comments and spacing.
+/// Every table and index as SQLite remembers it, without comments, spacing and the quotes of renamed tables.
 fn shape(path: &Path) -> Vec<String> {
     let connection = Connection::open(path).expect("the database");
     let mut statement = connection
@@ -26,7 +26,7 @@ fn shape(path: &Path) -> Vec<String> {
     rows.map(|sql| {
         let sql = sql.expect("a row");
         let bare: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
-        bare.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+        bare.join(" ").replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
     })
     .collect()
 }
@@ -48,6 +48,41 @@ fn every_released_schema_is_upgraded_to_todays() {
         drop(Store::open(&path).expect("an upgrade"));
         assert_eq!(shape(&path), today, "version {version} does not become today's schema");
     }
+}
+
+#[test]
+fn an_upgrade_keeps_every_row_and_what_refers_to_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("v0.db");
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/schema_v0.sql");
+    let connection = Connection::open(&path).expect("a file");
+    connection
+        .execute_batch(&fs::read_to_string(released).expect("the schema"))
+        .expect("the released schema");
+    connection
+        .execute_batch(
+            "pragma application_id = 0x56737462;
+             insert into users (id, name, created_at) values ('usr_AAAAAAAAAAAAAAAAAAAAAA', 'alice', 1);
+             insert into clients (id, name, registered_by, auth_method, secret_hash, redirect_uris, created_at)
+                values ('c_1', 'One', 'itself', 'none', null, 'https://app.test/cb', 1),
+                       ('c_2', 'Two', 'owner', 'client_secret_post', zeroblob(32), '', 2);
+             insert into consents values ('usr_AAAAAAAAAAAAAAAAAAAAAA', 'c_1', 'https://r1.test/mcp', 'a b', 3);
+             insert into grants (client_id, user_id, scope, resources, auth_time, created_at, rotated_at, expires_at)
+                values ('c_1', 'usr_AAAAAAAAAAAAAAAAAAAAAA', 'a', 'https://r1.test/mcp', 1, 2, 3, 4);",
+        )
+        .expect("rows");
+    connection.close().expect("closed");
+    drop(Store::open(&path).expect("an upgrade"));
+    let connection = Connection::open(&path).expect("the file");
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("a count");
+    assert_eq!(count("select count(*) from clients where secret_hash is null and name = 'One'"), 1);
+    assert_eq!(count("select count(*) from clients where length(secret_hash) = 32 and created_at = 2"), 1);
+    assert_eq!(count("select count(*) from grants join clients on clients.id = client_id"), 1);
+    assert_eq!(count("select count(*) from consents join clients on clients.id = client_id"), 1);
+    assert_eq!(count("pragma user_version"), schema::version() as i64);
+    connection.pragma_update(None, "foreign_keys", true).expect("foreign keys");
+    connection.execute("delete from clients where id = 'c_1'", []).expect("removed");
+    assert_eq!(count("select count(*) from grants"), 0, "what refers to a client still goes with it");
 }
 
 #[test]
