@@ -11,6 +11,7 @@ pub mod grant_type;
 pub mod ids;
 pub mod issuer;
 pub mod json;
+pub mod key_set;
 pub mod metadata;
 pub mod params;
 pub mod pkce;
