@@ -6,4 +6,5 @@ pub mod digest;
 pub mod jwk;
 pub mod jws;
 pub mod password;
+pub mod public_key;
 pub mod random;

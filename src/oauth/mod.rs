@@ -10,6 +10,8 @@ pub mod error;
 pub mod grant_type;
 pub mod ids;
 pub mod issuer;
+pub mod json;
+pub mod key_set;
 pub mod metadata;
 pub mod params;
 pub mod pkce;
