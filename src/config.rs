@@ -17,6 +17,7 @@ use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
 use crate::http::{Networks, TrustedProxies};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::redirect_uri::AppLinks;
 use crate::oauth::secret::SecretHash;
 
 pub use hosts::Hosts;
@@ -45,7 +46,7 @@ pub struct Settings {
     /// The initial access token that a client needs to register itself (RFC 7591 3); `None`: none is needed.
     pub registration_token: Option<SecretHash>,
     /// Whether clients may be sent back to apps by schemes of their own (RFC 8252 7.1).
-    pub app_links: Switch,
+    pub app_links: AppLinks,
     /// Whether discovery promises `iss` in authorization responses (RFC 9207 3), where it always is.
     pub iss_promise: Switch,
     /// Clients named by the URL of their metadata document.
@@ -190,7 +191,7 @@ impl Default for Settings {
             signing_algorithm: Algorithm::Es256,
             registration: Switch::On,
             registration_token: None,
-            app_links: Switch::On,
+            app_links: AppLinks::Accepted,
             iss_promise: Switch::On,
             client_documents: ClientDocuments::default(),
             fetch_networks: Networks::default(),

@@ -25,6 +25,10 @@ pub enum Kind {
     Registration,
     /// Authorization requests from one address.
     Authorization,
+    /// Documents that are fetched for one address.
+    Fetch,
+    /// Key sets that are fetched for one client before their time.
+    KeyFetch,
     /// Failed client authentication and unknown tokens and codes from one address.
     TokenGuess,
     /// Wrong secrets for one client.
@@ -41,6 +45,8 @@ impl Kind {
             // Hosted clients register from few shared addresses, and twice per connection.
             Self::Registration => Budget { burst: 60, refill: Seconds::new(10) },
             Self::Authorization => Budget { burst: 300, refill: Seconds::new(1) },
+            Self::Fetch => Budget { burst: 30, refill: Seconds::new(4) },
+            Self::KeyFetch => Budget { burst: 2, refill: Seconds::minutes(1) },
             Self::TokenGuess => Budget { burst: 100, refill: Seconds::new(1) },
             Self::SecretOfClient => Budget { burst: 100, refill: Seconds::new(1) },
         }

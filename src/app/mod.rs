@@ -1,6 +1,7 @@
 //! All that a handler can reach: the settings, the store, the keys, the limits, the clock.
 
 pub mod browser;
+pub mod client_documents;
 pub mod housekeeping;
 mod keys;
 pub mod offer;
@@ -19,6 +20,7 @@ use crate::limits::Limits;
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::refresh_token::ChainKey;
+use crate::outgoing::{Fetcher, Names};
 use crate::store::{Fault, Store, instance};
 
 use browser::Browser;
@@ -44,6 +46,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Cookies and form tokens.
     pub browser: Browser,
+    /// Documents of others.
+    pub fetcher: Fetcher,
     /// Derives and tags refresh tokens.
     pub chain_key: ChainKey,
     keys: Keys,
@@ -53,11 +57,13 @@ pub struct App {
 
 impl App {
     /// An application on an open store. The issuer is the store's, which start-up has compared with the settings.
-    pub fn new(settings: Settings, store: Store, clock: Clock) -> Result<Self, Fault> {
+    /// `names` says where the hosts are that documents are fetched from.
+    pub fn new(settings: Settings, store: Store, clock: Clock, names: Names) -> Result<Self, Fault> {
         let instance::Instance { issuer, chain_key } = store.read(instance::find)?;
         let cores = available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
-            published: Published::new(store.watch()),
+            published: Published::new(store.watch(), &settings),
+            fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),
             passwords: Passwords::new(cores),
             limits: Limits::default(),

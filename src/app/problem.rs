@@ -3,6 +3,8 @@
 //! A refusal says what happened, why, and what to do next. A fault says nothing but that it happened; its text goes
 //! to the log.
 
+mod document;
+
 use serde::Serialize;
 
 use crate::clock::Seconds;
@@ -13,6 +15,8 @@ use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
 use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
 use crate::view::problem::{Onward, View, page};
+
+pub use document::{document, mend};
 
 /// When to try again after a fault that may go away: longer than a lock or a checkpoint lasts.
 const FAULT_WAIT: Seconds = Seconds::new(5);

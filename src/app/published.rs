@@ -10,10 +10,11 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::clock::{Seconds, UnixTime};
+use crate::config::{Settings, Switch};
 use crate::crypto::jwk::Jwk;
 use crate::crypto::jws::SigningKey;
 use crate::oauth::issuer::Issuer;
-use crate::oauth::metadata::Metadata;
+use crate::oauth::metadata::{Metadata, Offered};
 use crate::store::{Fault, Mark, ReadTx, Store, Watch, resources, signing_keys};
 
 /// The documents, ready to be sent, and the keys that they show.
@@ -40,6 +41,7 @@ struct Cached {
 
 pub(super) struct Published {
     watch: Watch,
+    offered: Offered,
     cached: Mutex<Option<Cached>>,
 }
 
@@ -51,8 +53,13 @@ const TICK: Duration = Duration::from_millis(50);
 const OLDEST: Seconds = Seconds::new(30);
 
 impl Published {
-    pub(super) fn new(watch: Watch) -> Self {
-        Self { watch, cached: Mutex::new(None) }
+    pub(super) fn new(watch: Watch, settings: &Settings) -> Self {
+        let offered = Offered {
+            registration: settings.registration == Switch::On,
+            client_documents: settings.client_documents.fetching == Switch::On,
+            iss_promise: settings.iss_promise == Switch::On,
+        };
+        Self { watch, offered, cached: Mutex::new(None) }
     }
 
     pub(super) fn get(&self, store: &Store, issuer: &Issuer, now: UnixTime) -> Result<Arc<Documents>, Fault> {
@@ -69,13 +76,13 @@ impl Published {
         }
         let first_seen = known.map_or_else(Instant::now, |known| known.first_seen);
         let settled = first_seen.elapsed() > TICK;
-        let documents = Arc::new(store.read(|tx| make(tx, issuer, now))?);
+        let documents = Arc::new(store.read(|tx| make(tx, issuer, self.offered, now))?);
         *cached = Some(Cached { documents: Arc::clone(&documents), mark, made_at: now, first_seen, settled });
         Ok(documents)
     }
 }
 
-fn make(tx: &ReadTx<'_>, issuer: &Issuer, now: UnixTime) -> Result<Documents, Fault> {
+fn make(tx: &ReadTx<'_>, issuer: &Issuer, offered: Offered, now: UnixTime) -> Result<Documents, Fault> {
     #[derive(Serialize)]
     struct JwkSet<'a> {
         keys: Vec<&'a Jwk>,
@@ -85,8 +92,8 @@ fn make(tx: &ReadTx<'_>, issuer: &Issuer, now: UnixTime) -> Result<Documents, Fa
     let keys: Vec<SigningKey> =
         signing_keys::list_published(tx, now)?.into_iter().map(|stored| stored.key).collect();
     Ok(Documents {
-        authorization_server: json(&Metadata::authorization_server(issuer, &scope))?,
-        openid_configuration: json(&Metadata::openid_configuration(issuer, &scope))?,
+        authorization_server: json(&Metadata::authorization_server(issuer, &scope, offered))?,
+        openid_configuration: json(&Metadata::openid_configuration(issuer, &scope, offered))?,
         jwks: json(&JwkSet { keys: keys.iter().map(SigningKey::jwk).collect() })?,
         keys,
     })

@@ -1,6 +1,7 @@
 //! `vestibule client`: the programs that ask for tokens.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -12,10 +13,10 @@ use super::words;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::config::Settings;
-use crate::oauth::client::{Client, Credential, RegisteredBy};
+use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
+use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::grant_type::AuthMethod;
 use crate::oauth::ids::ClientId;
-use crate::oauth::registration::ClientMetadata;
 use crate::oauth::resource::ResourceUri;
 use crate::oauth::secret::{Secret, SecretKind};
 use crate::store::{ReadTx, WriteTx, clients, resources};
@@ -32,6 +33,8 @@ Examples:
     vestibule client add --name Dashboard --redirect-uri https://dash.home.example/callback
   A program on people's computers, which cannot keep a secret:
     vestibule client add --name Editor --public --redirect-uri http://127.0.0.1/callback
+  A machine that holds a key instead of a secret:
+    vestibule client add --name \"Build server\" --audience https://notes.home.example/mcp --jwks public.jwks.json
 
 The secret is shown once; the database keeps a hash of it.")]
     Add(Add),
@@ -74,8 +77,14 @@ pub(super) struct Add {
     #[arg(long)]
     scopes: Option<String>,
     /// It has no secret, as a program on somebody's computer
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["jwks", "jwks_uri"])]
     public: bool,
+    /// It signs with a key of its own (private_key_jwt): a file with its public keys, a JWK Set
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// The same, with the public keys to be fetched from a URL
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
 }
 
 /// A client in JSON, in the words of RFC 7591 where it has them.
@@ -98,7 +107,7 @@ impl Shown {
         Self {
             client_id: client.id.as_str().to_owned(),
             client_secret: None,
-            metadata: words::metadata(client),
+            metadata: ClientMetadata::of(client),
             audience: client.audience.iter().map(ResourceUri::to_string).collect(),
             registered_by: client.registered_by.as_str(),
             created_at: client.created_at,
@@ -120,8 +129,16 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result<Answer, Failu
 
 fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
     let database = Database::open(settings)?;
-    let secret = (!args.public).then(|| Secret::new(SecretKind::ClientSecret));
-    let client = read(args, secret.as_ref(), database.now)?;
+    let keys = words::key_source(args.jwks.as_deref(), args.jwks_uri.as_deref())?;
+    let secret = (!args.public && keys.is_none()).then(|| Secret::new(SecretKind::ClientSecret));
+    let credential = match (keys, &secret) {
+        (Some(source), _) => Credential::Keys { source, assertion: Assertion::Required },
+        (None, Some(secret)) => {
+            Credential::Secret { hash: secret.hash(), method: AuthMethod::ClientSecretBasic }
+        }
+        (None, None) => Credential::Public,
+    };
+    let client = read(args, credential, database.now)?;
     words::check_client(&client)?;
     let (client, unknown) = database.change(move |tx, now| {
         if !clients::insert(tx, &client, &words::metadata_json(&client))? {
@@ -140,7 +157,7 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
     Ok(unknown.iter().fold(answer, |answer, uri| answer.warn(unregistered(uri))))
 }
 
-fn read(args: &Add, secret: Option<&Secret>, now: UnixTime) -> Result<Client, Failure> {
+fn read(args: &Add, credential: Credential, now: UnixTime) -> Result<Client, Failure> {
     let redirect_uris: Vec<_> =
         args.redirect_uris.iter().map(|uri| words::redirect_uri(uri)).collect::<Result<_, _>>()?;
     let grants: Vec<_> =
@@ -149,10 +166,7 @@ fn read(args: &Add, secret: Option<&Secret>, now: UnixTime) -> Result<Client, Fa
         id: ClientId::new(),
         name: words::display_name(&args.name)?,
         registered_by: RegisteredBy::Owner,
-        credential: match secret {
-            None => Credential::Public,
-            Some(secret) => Credential::Secret { hash: secret.hash(), method: AuthMethod::ClientSecretBasic },
-        },
+        credential,
         grant_types: if grants.is_empty() { words::default_grants(&redirect_uris) } else { grants },
         redirect_uris,
         scope: args.scopes.as_deref().map(words::scope).transpose()?,
@@ -169,14 +183,15 @@ fn list(settings: &Settings) -> Result<Answer, Failure> {
     let mut rows: Vec<_> =
         own.iter().map(|client| row(client, client.id.to_string(), "owner".to_owned())).collect();
     // Hosted clients register anew for every connection: hundreds of one name would hide the rest.
-    let mut groups: BTreeMap<(String, String), Vec<&Client>> = BTreeMap::new();
+    let mut groups: BTreeMap<(String, String, &str), Vec<&Client>> = BTreeMap::new();
     for client in others {
-        groups.entry((client.name.clone(), redirects(client))).or_default().push(client);
+        let group = (client.name.clone(), redirects(client), client.registered_by.as_str());
+        groups.entry(group).or_default().push(client);
     }
     for group in groups.values() {
         if let Some(last) = group.last() {
-            let count =
-                if group.len() == 1 { "itself".to_owned() } else { format!("itself, {} times", group.len()) };
+            let by = last.registered_by.as_str();
+            let count = if group.len() == 1 { by.to_owned() } else { format!("{by}, {} times", group.len()) };
             rows.push(row(last, last.id.to_string(), count));
         }
     }
@@ -225,7 +240,7 @@ fn rotate_secret(settings: &Settings, id: ClientId) -> Result<Answer, Failure> {
         let mut client = find(tx, &id)?;
         let Credential::Secret { method, .. } = client.credential else {
             return Err(Failure::new(format!(
-                "could not give {id} a new secret: it is a public client and has none; add another client without --public"
+                "could not give {id} a new secret: a public client and one with keys have none; add another client without --public and --jwks"
             )));
         };
         client.credential = Credential::Secret { hash, method };

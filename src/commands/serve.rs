@@ -19,6 +19,7 @@ use crate::config::{Settings, span};
 use crate::log;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::secret::{Secret, SecretKind};
+use crate::outgoing::Names;
 use crate::routes;
 use crate::server;
 use crate::store::{Store, instance, setup_link, users};
@@ -250,7 +251,7 @@ async fn serve(opening: Opening, mut stop: Stop) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(cannot_serve)?;
     let limits = server::Limits { connections: settings.connections_max, ..server::Limits::default() };
     let proxies = settings.trusted_proxies.clone();
-    let app = Arc::new(App::new(settings, store, Clock::machine())?);
+    let app = Arc::new(App::new(settings, store, Clock::machine(), Names::system())?);
     let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&app)));
     let handled = Arc::clone(&app);
     let handler = move |request| routes::answer(Arc::clone(&handled), request);

@@ -2,15 +2,18 @@
 //! here, so that a command and `apply` accept and refuse the same.
 
 use std::io::Read;
+use std::path::Path;
 
 use super::failure::Failure;
 use crate::clock::Seconds;
 use crate::config::span;
-use crate::oauth::client::{Client, Credential};
+use crate::oauth::client::{Client, Credential, KeySource};
+use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::ids::{ClientId, UserName};
+use crate::oauth::key_set::KeySet;
+use crate::oauth::key_set_url::KeySetUrl;
 use crate::oauth::redirect_uri::RedirectUri;
-use crate::oauth::registration::ClientMetadata;
 use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::Scope;
 
@@ -124,6 +127,26 @@ pub(super) fn secret(text: &str) -> Result<&str, Failure> {
     Ok(text)
 }
 
+/// A client's public keys: in a file, or where they are to be fetched.
+pub(super) fn key_source(file: Option<&Path>, url: Option<&str>) -> Result<Option<KeySource>, Failure> {
+    match (file, url) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Failure::new(
+            "could not use the client's keys: they are given twice, as a file and by URL; leave out one of the two",
+        )),
+        (Some(file), None) => {
+            let refuse = |why: &dyn std::fmt::Display| {
+                Failure::new(format!("could not use the keys in {}: {why}", file.display()))
+            };
+            let text = std::fs::read(file).map_err(|why| refuse(&why))?;
+            KeySet::parse(&text).map(|keys| Some(KeySource::Here(keys))).map_err(|why| refuse(&why))
+        }
+        (None, Some(url)) => KeySetUrl::parse(url)
+            .map(|url| Some(KeySource::At(url)))
+            .map_err(|why| Failure::new(format!("could not use the jwks_uri {url:?}: {why}"))),
+    }
+}
+
 /// What stands on stdin, without the line's end.
 pub(super) fn from_stdin() -> Result<String, Failure> {
     let mut text = String::new();
@@ -167,26 +190,12 @@ pub(super) fn check_client(client: &Client) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A client's metadata in the words of RFC 7591, as the database keeps it and as `--json` shows it.
-pub(super) fn metadata(client: &Client) -> ClientMetadata {
-    let interactive = client.may_use(GrantType::AuthorizationCode);
-    ClientMetadata {
-        client_name: client.name.clone(),
-        redirect_uris: client.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
-        grant_types: client.grant_types.iter().map(|grant| grant.as_str().to_owned()).collect(),
-        response_types: interactive.then(|| "code".to_owned()).into_iter().collect(),
-        token_endpoint_auth_method: client.credential.method().as_str().to_owned(),
-        scope: client.scope.as_ref().map(Scope::to_string),
-        ..ClientMetadata::default()
-    }
-}
-
-/// [`metadata`] as JSON.
+/// A client's metadata (RFC 7591) as the database keeps it.
 ///
 /// # Panics
 /// Never: it is made of texts.
 pub(super) fn metadata_json(client: &Client) -> String {
-    serde_json::to_string(&metadata(client)).expect("client metadata is texts and lists of texts")
+    serde_json::to_string(&ClientMetadata::of(client)).expect("client metadata is texts and lists of texts")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
 use crate::http::{Networks, TrustedProxies};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::redirect_uri::AppLinks;
 use crate::oauth::secret::SecretHash;
 use crate::outgoing::check_roots;
 
@@ -251,14 +252,21 @@ pub const KEYS: &[Setting] = &[
             Ok(())
         },
     },
-    switch!(
-        app_links,
-        "app_links",
-        "app-links",
-        "APP_LINKS",
-        "on",
-        "Whether clients may be sent back to an app by a scheme of its own, such as cursor:"
-    ),
+    Setting {
+        key: "app_links",
+        flag: "app-links",
+        variable: "VESTIBULE_APP_LINKS",
+        value: "on/off",
+        default: "on",
+        meaning: "Whether clients may be sent back to an app by a scheme of its own, such as cursor:",
+        set: |settings, text| {
+            settings.app_links = match Switch::parse(text)? {
+                Switch::On => AppLinks::Accepted,
+                Switch::Off => AppLinks::Refused,
+            };
+            Ok(())
+        },
+    },
     switch!(
         iss_promise,
         "iss_promise",

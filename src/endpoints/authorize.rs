@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{FORM_BYTES_MAX, log_reason, register_command};
+use crate::app::client_documents::{Freshness, Unlearnt, learn};
 use crate::app::offer::{self, Offer, Terms, is_remembered, may_skip_consent};
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
@@ -14,6 +15,7 @@ use crate::http::{Form, Request, Response};
 use crate::limits::{Key, Kind, Wait};
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
 use crate::oauth::client::Client;
+use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{AuthorizationId, ClientId};
 use crate::oauth::params::Params;
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
@@ -52,9 +54,14 @@ async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) ->
     let params = Params::collect(form.pairs());
     // The way back from a page stores nothing new, so only requests count.
     let is_new = params.get("authorization").is_none() || params.get("client_id").is_some();
-    let address = Key::address(request.client_ip());
-    if is_new && let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
-        return problem::busy(&request, wait);
+    if is_new {
+        let address = Key::address(request.client_ip());
+        if let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
+            return problem::busy(&request, wait);
+        }
+        if let Err(response) = visit.learn_client(&request, &params, address).await {
+            return response;
+        }
     }
     let done = app.store.write(move |tx| visit.handle(tx, &params)).await;
     match done {
@@ -99,6 +106,33 @@ struct Visit {
 }
 
 impl Visit {
+    /// Has the client's document fetched, where the client is named by one. `Err` is the answer to a request whose
+    /// client cannot be known.
+    async fn learn_client(&self, request: &Request, params: &Params, payer: Key) -> Result<(), Response> {
+        let named = params.get("client_id").filter(|_| !params.is_repeated("client_id"));
+        let Some(id) = named.and_then(|id| ClientId::parse(id).ok()) else { return Ok(()) };
+        let Self { app, origin, now, .. } = self;
+        let why = match learn(app, &id, Freshness::Stated, origin, payer, *now).await {
+            Ok(()) => return Ok(()),
+            Err(Unlearnt::Busy(wait)) => return Err(problem::busy(request, wait)),
+            Err(Unlearnt::Fault(why)) => return Err(problem::fault(request, &why)),
+            Err(Unlearnt::Refused(why)) => why,
+        };
+        let response = problem::document(request, &id, &why);
+        let (origin, now) = (origin.clone(), *now);
+        let recorded = app.store.write(move |tx| {
+            Entry::new(Event::AuthorizeRefused, &origin)
+                .client_id(&id)
+                .refused(ErrorCode::InvalidClient, why.reason())
+                .mend(Some(&problem::mend(&why)))
+                .record(tx, now)
+        });
+        match recorded.await {
+            Ok(()) => Err(response),
+            Err(why) => Err(problem::fault(request, &why)),
+        }
+    }
+
     fn handle(&self, tx: &WriteTx<'_>, params: &Params) -> Result<Next, Fault> {
         let session = match &self.session {
             Some(session) => sessions::find(tx, session, self.now)?,

@@ -3,7 +3,7 @@
 use crate::clock::UnixTime;
 use crate::crypto::digest::from_base64;
 use crate::http::Request;
-use crate::oauth::client::{Client, Credential};
+use crate::oauth::client::{Assertion, Client, Credential};
 use crate::oauth::ids::ClientId;
 use crate::oauth::params::Params;
 use crate::oauth::refusal::TokenRefusal;
@@ -19,19 +19,35 @@ pub(super) struct Credentials {
     candidates: Vec<(ClientId, Option<SecretHash>)>,
 }
 
-/// Proof that a request comes from this client: it showed its secret, or it has none to show. Only [`authenticate`]
+/// Proof that a request comes from this client: it showed its secret, or it need not show any. Only [`authenticate`]
 /// makes one.
 #[derive(Debug)]
-pub(super) struct AuthenticatedClient(Client);
+pub(super) struct AuthenticatedClient {
+    client: Client,
+    showed: Showed,
+}
+
+/// What a client showed in this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Showed {
+    /// Its name alone.
+    Nothing,
+    /// That it has its secret or its key: it is confidential here and now (RFC 6749 2.1).
+    Possession,
+}
 
 impl AuthenticatedClient {
     pub(super) const fn client(&self) -> &Client {
-        &self.0
+        &self.client
+    }
+
+    pub(super) const fn showed(&self) -> Showed {
+        self.showed
     }
 
     /// Remembers that the client is in use.
     pub(super) fn mark_used(&self, tx: &WriteTx<'_>, now: UnixTime) -> Result<(), crate::store::Fault> {
-        clients::mark_used(tx, &self.0, now)
+        clients::mark_used(tx, &self.client, now)
     }
 }
 
@@ -91,13 +107,18 @@ pub(super) fn authenticate(
     for (id, secret) in &credentials.candidates {
         let Some(client) = clients::find(tx, id)? else { continue };
         refusal = match (&client.credential, secret) {
-            (Credential::Public, None) => return Ok(AuthenticatedClient(client)),
+            (Credential::Public | Credential::Keys { assertion: Assertion::Offered, .. }, None) => {
+                return Ok(AuthenticatedClient { client, showed: Showed::Nothing });
+            }
             (Credential::Secret { hash, .. }, Some(secret)) if hash == secret => {
-                return Ok(AuthenticatedClient(client));
+                return Ok(AuthenticatedClient { client, showed: Showed::Possession });
             }
             (Credential::Secret { .. }, None) => TokenRefusal::SecretMissing,
+            (Credential::Keys { assertion: Assertion::Required, .. }, None) => TokenRefusal::AssertionMissing,
             // A public client that sends a secret was confused with another one; it does not become confidential.
-            (Credential::Public | Credential::Secret { .. }, Some(_)) => TokenRefusal::SecretWrong,
+            (Credential::Public | Credential::Secret { .. } | Credential::Keys { .. }, Some(_)) => {
+                TokenRefusal::SecretWrong
+            }
         };
     }
     Err(Stop::Refused(refusal))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::client_auth::{Credentials, authenticate};
+use super::client_auth::{Credentials, Showed, authenticate};
 use super::presented::Presented;
 use super::{Stop, fault, read_form, refuse_and_record};
 use crate::app::App;
@@ -89,7 +89,7 @@ fn look(
 ) -> Result<Option<Active>, Stop<TokenRefusal>> {
     let authenticated = authenticate(tx, credentials)?;
     let client = authenticated.client();
-    if !client.is_confidential() {
+    if authenticated.showed() == Showed::Nothing {
         return Err(TokenRefusal::SecretMissing.into());
     }
     match presented {

@@ -65,6 +65,9 @@ fn error(code: ErrorCode, description: &str) -> Response {
     match code {
         // A 401 must say how to do better (RFC 9110 15.5.2, RFC 6749 5.2).
         ErrorCode::InvalidClient => response.with_header("www-authenticate", r#"Basic realm="vestibule""#),
+        ErrorCode::InvalidToken => {
+            response.with_header("www-authenticate", r#"Bearer realm="vestibule", error="invalid_token""#)
+        }
         _ => response,
     }
 }
@@ -202,6 +205,7 @@ const fn is_guess(refusal: &TokenRefusal) -> bool {
         TokenRefusal::ClientUnknown
             | TokenRefusal::SecretWrong
             | TokenRefusal::SecretMissing
+            | TokenRefusal::AssertionMissing
             | TokenRefusal::BasicMalformed
             | TokenRefusal::CodeUnknown
             | TokenRefusal::VerifierWrong

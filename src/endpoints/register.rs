@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{busy, error, fault, unreadable};
+use super::{ErrorBody, busy, error, fault, unreadable};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
+use crate::config::Switch;
 use crate::http::{Request, Response, Status};
 use crate::limits::{Key, Kind, Wait};
+use crate::oauth::error::ErrorCode;
 use crate::oauth::registration::register;
+use crate::oauth::secret::SecretHash;
 use crate::store::{Fault, clients, resources};
 
 /// The longest registration.
@@ -16,6 +19,12 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// `POST /oauth/register`: 201 with what was granted.
 pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Response {
+    if app.settings.registration == Switch::Off {
+        return closed();
+    }
+    if let Err(answer) = show_initial_token(app, &request, now) {
+        return answer;
+    }
     if let Err(Wait(wait)) = app.limits.take(Kind::Registration, Key::address(request.client_ip()), now) {
         return busy(wait);
     }
@@ -24,11 +33,12 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Err(refusal) => return unreadable(&refusal),
     };
     let origin = Origin::of_request(request.client_ip(), request.header("user-agent"));
+    let app_links = app.settings.app_links;
     let answer = app
         .store
         .write(move |tx| {
             let known = resources::all_scopes(tx)?;
-            let (client, registered) = match register(&body, &known, now) {
+            let (client, registered) = match register(&body, &known, app_links, now) {
                 Ok(pair) => pair,
                 Err(refusal) => {
                     let (code, _) = refusal.wire();
@@ -56,4 +66,33 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         }
         Err(why) => fault(&why),
     }
+}
+
+/// The endpoint is not there, and discovery does not name it. Who comes all the same is told what to do.
+fn closed() -> Response {
+    let body = ErrorBody {
+        error: ErrorCode::InvalidRequest.as_str(),
+        error_description: "Registration is closed here; ask the owner of this server for a client_id.",
+    };
+    let mend =
+        "registration_closed; to add the client by hand: vestibule client add; to open it: --registration on";
+    Response::json(Status::NOT_FOUND, &body).no_store().because(mend)
+}
+
+/// Checks the initial access token (RFC 7591 3), where the owner wants one. `Err` is the answer to whoever has none.
+fn show_initial_token(app: &App, request: &Request, now: UnixTime) -> Result<(), Response> {
+    let Some(expected) = app.settings.registration_token else { return Ok(()) };
+    let key = Key::address(request.client_ip());
+    if let Err(Wait(wait)) = app.limits.look(Kind::TokenGuess, key, now) {
+        return Err(busy(wait));
+    }
+    if request.bearer().is_some_and(|token| SecretHash::of(token) == expected) {
+        return Ok(());
+    }
+    // Looked at before; here the guess is paid for.
+    let _ = app.limits.take(Kind::TokenGuess, key, now);
+    let description =
+        "Registration needs the token that the owner of this server gives out, as a Bearer token.";
+    let mend = "initial_access_token_wrong; the token is the one in the file of --registration-token-file";
+    Err(error(ErrorCode::InvalidToken, description).because(mend))
 }

@@ -93,6 +93,14 @@ impl Request {
         }
     }
 
+    /// The token of an `Authorization: Bearer` header (RFC 6750 2.1): one header, one space, the characters of a token.
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+        let is_token = !token.is_empty() && token.bytes().all(known);
+        (scheme.eq_ignore_ascii_case("bearer") && is_token).then_some(token)
+    }
+
     /// All headers, except that hyper keeps the body's framing to itself.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()

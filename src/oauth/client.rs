@@ -2,6 +2,8 @@
 
 use super::grant_type::{AuthMethod, GrantType};
 use super::ids::ClientId;
+use super::key_set::KeySet;
+use super::key_set_url::KeySetUrl;
 use super::redirect_uri::{Destination, RedirectUri};
 use super::resource::ResourceUri;
 use super::scope::Scope;
@@ -41,6 +43,8 @@ pub enum RegisteredBy {
     Owner,
     /// The client itself (RFC 7591): its name and links are its own claims.
     Itself,
+    /// The host of its metadata document, whose URL is its `client_id`.
+    Document,
 }
 
 impl RegisteredBy {
@@ -49,17 +53,18 @@ impl RegisteredBy {
         match self {
             Self::Owner => "owner",
             Self::Itself => "itself",
+            Self::Document => "document",
         }
     }
 
     /// Reads the stored word.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Owner, Self::Itself].into_iter().find(|by| by.as_str() == text)
+        [Self::Owner, Self::Itself, Self::Document].into_iter().find(|by| by.as_str() == text)
     }
 }
 
 /// What a client holds to prove who it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// Nothing: a public client (RFC 6749 2.1).
     Public,
@@ -70,6 +75,46 @@ pub enum Credential {
         /// The registered method.
         method: AuthMethod,
     },
+    /// A private key, by which it signs an assertion for each request (RFC 7523 2.2).
+    Keys {
+        /// Where the public ones are.
+        source: KeySource,
+        /// Whether it always shows that it has one.
+        assertion: Assertion,
+    },
+}
+
+/// Where a client's public keys are (RFC 7591 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In its metadata: `jwks`.
+    Here(KeySet),
+    /// To be fetched: `jwks_uri`.
+    At(KeySetUrl),
+}
+
+/// Whether a client with keys always authenticates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assertion {
+    /// Always: it is confidential (RFC 6749 2.1).
+    Required,
+    /// It may also come as a public client, as its metadata says.
+    Offered,
+}
+
+impl Assertion {
+    /// As stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Offered => "offered",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Required, Self::Offered].into_iter().find(|assertion| assertion.as_str() == text)
+    }
 }
 
 impl Credential {
@@ -78,14 +123,18 @@ impl Credential {
         match self {
             Self::Public => AuthMethod::None,
             Self::Secret { method, .. } => *method,
+            Self::Keys { .. } => AuthMethod::PrivateKeyJwt,
         }
     }
 }
 
 impl Client {
-    /// Whether it can keep a secret (RFC 6749 2.1).
+    /// Whether it can keep a secret and always shows that it does (RFC 6749 2.1).
     pub const fn is_confidential(&self) -> bool {
-        matches!(self.credential, Credential::Secret { .. })
+        match self.credential {
+            Credential::Public | Credential::Keys { assertion: Assertion::Offered, .. } => false,
+            Credential::Secret { .. } | Credential::Keys { assertion: Assertion::Required, .. } => true,
+        }
     }
 
     /// Whether it may use this grant.

@@ -35,6 +35,8 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// RFC 7591 3.2.2.
     InvalidClientMetadata,
+    /// RFC 6750 3.1.
+    InvalidToken,
     /// RFC 7009 2.2.1.
     UnsupportedTokenType,
     /// RFC 6749 4.1.2.1: our fault, not the caller's.
@@ -62,6 +64,7 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidToken => "invalid_token",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
@@ -71,7 +74,7 @@ impl ErrorCode {
     /// The HTTP status of an answer with this word in a JSON body. Nobody picks a pair by hand.
     pub const fn http_status(self) -> u16 {
         match self {
-            Self::InvalidClient => 401,
+            Self::InvalidClient | Self::InvalidToken => 401,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,

@@ -39,11 +39,19 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// A secret in the body.
     ClientSecretPost,
+    /// An assertion signed with a private key (RFC 7523 2.2).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost];
+    pub const ALL: [Self; 4] =
+        [Self::None, Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt];
+
+    /// Whether client and server share a secret.
+    pub const fn is_by_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+    }
 
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +59,7 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 

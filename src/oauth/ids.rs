@@ -5,7 +5,7 @@ use std::fmt;
 use super::error::Malformed;
 use crate::crypto::{digest::to_base64url, random};
 
-/// A `client_id` (RFC 6749 2.2): up to 256 visible ASCII characters.
+/// A `client_id` (RFC 6749 2.2): up to 512 visible ASCII characters, since it may be the URL of a document.
 ///
 /// Those that this server makes begin with `c_`, so they never look like the URL of a client metadata
 /// document, and never like a person's `sub`.
@@ -20,8 +20,8 @@ impl ClientId {
 
     /// Reads one from the wire, the database or the owner.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.is_empty() || text.len() > 256 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Malformed("a client_id has 1 to 256 visible ASCII characters"));
+        if text.is_empty() || text.len() > 512 || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Malformed("a client_id has 1 to 512 visible ASCII characters"));
         }
         if text.starts_with(UserId::PREFIX) {
             return Err(Malformed("a client_id does not begin with usr_: those are people"));

@@ -6,12 +6,16 @@
 pub mod authorize_request;
 pub mod claims;
 pub mod client;
+pub mod client_document;
+pub mod client_metadata;
+pub mod document_url;
 pub mod error;
 pub mod grant_type;
 pub mod ids;
 pub mod issuer;
 pub mod json;
 pub mod key_set;
+pub mod key_set_url;
 pub mod metadata;
 pub mod params;
 pub mod pkce;

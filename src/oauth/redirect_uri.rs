@@ -22,6 +22,15 @@ pub enum Destination<'a> {
     App(&'a str),
 }
 
+/// Whether an answer may go to an app by a scheme of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppLinks {
+    /// Yes: desktop clients use them.
+    Accepted,
+    /// No: https and loopback only.
+    Refused,
+}
+
 /// Schemes that browsers or systems act on by themselves, so that a redirect there would be an attack.
 const DANGEROUS: [&str; 31] = [
     "about",

@@ -13,6 +13,7 @@ use crate::app::offer::{self, Offer, Terms};
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
 use crate::oauth::client::{Client, RegisteredBy};
+use crate::oauth::document_url::DocumentUrl;
 use crate::oauth::ids::AuthorizationId;
 use crate::oauth::redirect_uri::{Destination, destination};
 use crate::oauth::refusal::PageRefusal;
@@ -143,6 +144,7 @@ impl Question {
         let scopes: Vec<_> =
             scope.iter().map(|name| consent::Scope { name, words: in_words(name) }).collect();
         let allowed_on = self.allowed_on.map(day);
+        let document = DocumentUrl::parse(&self.client.id).ok();
         let view = View {
             form_token: form_token.as_str(),
             logout_token: logout_token.as_str(),
@@ -152,6 +154,10 @@ impl Question {
             registration: match self.client.registered_by {
                 RegisteredBy::Owner => Registration::Admin,
                 RegisteredBy::Itself => Registration::Itself,
+                RegisteredBy::Document => Registration::Document {
+                    host: document.as_ref().map_or("", DocumentUrl::host),
+                    url: self.client.id.as_str(),
+                },
             },
             client_origin: match destination(&self.authorization.redirect_uri) {
                 Destination::Web(host) => ClientOrigin::Host(host),

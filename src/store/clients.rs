@@ -5,37 +5,26 @@ use rusqlite::{Row, params};
 use super::sql::{List, joined};
 use super::{Fault, ReadTx, WriteTx};
 use crate::clock::UnixTime;
-use crate::oauth::client::{Client, Credential};
+use crate::oauth::client::{Assertion, Client, Credential, KeySource, RegisteredBy};
 use crate::oauth::error::Malformed;
 use crate::oauth::grant_type::AuthMethod;
 use crate::oauth::ids::ClientId;
+use crate::oauth::key_set::KeySet;
+use crate::oauth::key_set_url::KeySetUrl;
 use crate::oauth::secret::SecretHash;
 
 const COLUMNS: &str = "id, name, registered_by, auth_method, secret_hash, redirect_uris, grant_types, scope, audience, \
-                       created_at, first_used_at";
+                       created_at, first_used_at, jwks, jwks_uri, assertion";
+
+/// How many clients that nobody added may wait for their first use. Anybody can make one, so the oldest give way.
+const UNUSED_MAX: i64 = 1000;
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Client> {
-    let method: AuthMethod = row.get(3)?;
-    let hash: Option<SecretHash> = row.get(4)?;
-    let credential = match (method, hash) {
-        (AuthMethod::None, None) => Credential::Public,
-        (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, Some(hash)) => {
-            Credential::Secret { hash, method }
-        }
-        _ => {
-            let why = Malformed("a client has a secret just when its method needs one");
-            return Err(rusqlite::Error::FromSqlConversionFailure(
-                4,
-                rusqlite::types::Type::Blob,
-                Box::new(why),
-            ));
-        }
-    };
     Ok(Client {
         id: row.get(0)?,
         name: row.get(1)?,
         registered_by: row.get(2)?,
-        credential,
+        credential: credential(row)?,
         redirect_uris: row.get::<_, List<_>>(5)?.0,
         grant_types: row.get::<_, List<_>>(6)?.0,
         scope: row.get(7)?,
@@ -45,53 +34,115 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Client> {
     })
 }
 
-const fn secret_hash(client: &Client) -> Option<&SecretHash> {
-    match &client.credential {
-        Credential::Public => None,
-        Credential::Secret { hash, .. } => Some(hash),
+fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+    let source = match (row.get::<_, Option<KeySet>>(11)?, row.get::<_, Option<KeySetUrl>>(12)?) {
+        (Some(keys), None) => Some(KeySource::Here(keys)),
+        (None, Some(url)) => Some(KeySource::At(url)),
+        _ => None,
+    };
+    match (row.get(3)?, row.get(4)?, source, row.get(13)?) {
+        (AuthMethod::None, None, None, None) => Ok(Credential::Public),
+        (method @ (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost), Some(hash), None, None) => {
+            Ok(Credential::Secret { hash, method })
+        }
+        (AuthMethod::PrivateKeyJwt, None, Some(source), Some(assertion)) => {
+            Ok(Credential::Keys { source, assertion })
+        }
+        _ => {
+            let why = Malformed("a client has what its method needs, and nothing else");
+            Err(rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, Box::new(why)))
+        }
+    }
+}
+
+/// The columns that a credential fills.
+struct Held<'a> {
+    secret_hash: Option<&'a SecretHash>,
+    jwks: Option<&'a KeySet>,
+    jwks_uri: Option<&'a KeySetUrl>,
+    assertion: Option<Assertion>,
+}
+
+impl<'a> Held<'a> {
+    const NOTHING: Self = Self { secret_hash: None, jwks: None, jwks_uri: None, assertion: None };
+
+    fn by(client: &'a Client) -> Self {
+        match &client.credential {
+            Credential::Public => Self::NOTHING,
+            Credential::Secret { hash, .. } => Self { secret_hash: Some(hash), ..Self::NOTHING },
+            Credential::Keys { source: KeySource::Here(keys), assertion } => {
+                Self { jwks: Some(keys), assertion: Some(*assertion), ..Self::NOTHING }
+            }
+            Credential::Keys { source: KeySource::At(url), assertion } => {
+                Self { jwks_uri: Some(url), assertion: Some(*assertion), ..Self::NOTHING }
+            }
+        }
     }
 }
 
 /// Stores a client; `false` if the id is taken. `metadata` is its client metadata (RFC 7591) as JSON.
 pub fn insert(tx: &WriteTx<'_>, client: &Client, metadata: &str) -> Result<bool, Fault> {
+    if client.registered_by != RegisteredBy::Owner {
+        make_room(tx)?;
+    }
+    let held = Held::by(client);
     let added = tx.execute(
         "store a client",
         "insert into clients (id, name, registered_by, auth_method, secret_hash, redirect_uris, grant_types, scope,
-                              audience, metadata, created_at, first_used_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) on conflict (id) do nothing",
+                              audience, metadata, created_at, first_used_at, jwks, jwks_uri, assertion)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) on conflict (id) do nothing",
         params![
             client.id,
             client.name,
             client.registered_by,
             client.credential.method(),
-            secret_hash(client),
+            held.secret_hash,
             joined(&client.redirect_uris),
             joined(&client.grant_types),
             client.scope,
             joined(&client.audience),
             metadata,
             client.created_at,
-            client.first_used_at
+            client.first_used_at,
+            held.jwks,
+            held.jwks_uri,
+            held.assertion
         ],
     )?;
     Ok(added == 1)
 }
 
-/// Changes everything that an owner can change of a client.
+/// Nobody who comes is turned away because others came before: of those that were never used, the oldest go.
+fn make_room(tx: &WriteTx<'_>) -> Result<(), Fault> {
+    tx.execute(
+        "make room for a client",
+        "delete from clients where id in
+           (select id from clients where first_used_at is null and registered_by <> 'owner' order by created_at
+            limit max(0, (select count(*) from clients where first_used_at is null and registered_by <> 'owner') - ?1))",
+        params![UNUSED_MAX - 1],
+    )
+    .map(drop)
+}
+
+/// Changes everything that may change of a client: by its owner, or by its document.
 pub fn update(tx: &WriteTx<'_>, client: &Client) -> Result<(), Fault> {
+    let held = Held::by(client);
     tx.execute(
         "change a client",
         "update clients set name = ?2, auth_method = ?3, secret_hash = ?4, redirect_uris = ?5, grant_types = ?6,
-                            scope = ?7, audience = ?8 where id = ?1",
+                            scope = ?7, audience = ?8, jwks = ?9, jwks_uri = ?10, assertion = ?11 where id = ?1",
         params![
             client.id,
             client.name,
             client.credential.method(),
-            secret_hash(client),
+            held.secret_hash,
             joined(&client.redirect_uris),
             joined(&client.grant_types),
             client.scope,
-            joined(&client.audience)
+            joined(&client.audience),
+            held.jwks,
+            held.jwks_uri,
+            held.assertion
         ],
     )
     .map(drop)

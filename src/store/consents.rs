@@ -54,6 +54,12 @@ pub fn record(
     .map(drop)
 }
 
+/// Forgets what anybody allowed this client: it is no longer what they allowed.
+pub fn remove_of_client(tx: &WriteTx<'_>, client: &ClientId) -> Result<(), Fault> {
+    tx.execute("forget a client's consents", "delete from consents where client_id = ?1", params![client])
+        .map(drop)
+}
+
 /// Forgets what this person allowed this client, so that it must ask again.
 pub fn remove(tx: &WriteTx<'_>, user: &UserId, client: &ClientId) -> Result<(), Fault> {
     let sql = "delete from consents where user_id = ?1 and client_id = ?2";

@@ -44,8 +44,12 @@ pub fn bite(tx: &WriteTx<'_>, keep: Retention, now: UnixTime) -> Result<usize, F
         now,
     )?;
     gone += purge(
+        "delete from used_assertions where hash in (select hash from used_assertions where expires_at <= ?1 limit ?2)",
+        now,
+    )?;
+    gone += purge(
         "delete from clients where id in (select id from clients where first_used_at is null
-           and registered_by = 'itself' and created_at <= ?1
+           and registered_by <> 'owner' and created_at <= ?1
            and not exists (select 1 from authorizations where client_id = clients.id) limit ?2)",
         now.minus(keep.unused_clients),
     )?;

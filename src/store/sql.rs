@@ -4,10 +4,12 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::clock::{Seconds, UnixTime};
 use crate::crypto::jwk::Algorithm;
-use crate::oauth::client::RegisteredBy;
+use crate::oauth::client::{Assertion, RegisteredBy};
 use crate::oauth::error::Malformed;
 use crate::oauth::grant_type::{AuthMethod, GrantType};
 use crate::oauth::ids::{AuthorizationId, ClientId, GrantId, UserId, UserName};
+use crate::oauth::key_set::KeySet;
+use crate::oauth::key_set_url::KeySetUrl;
 use crate::oauth::pkce::PkceChallenge;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::resource::ResourceUri;
@@ -43,6 +45,8 @@ text! {
     AuthorizationId: AuthorizationId::parse, AuthorizationId::as_str;
     ResourceUri: ResourceUri::parse, ResourceUri::as_str;
     RegisteredBy: |text| RegisteredBy::parse(text).ok_or(Malformed("registered_by is unknown")), |by| by.as_str();
+    KeySetUrl: KeySetUrl::parse, KeySetUrl::as_str;
+    Assertion: |text| Assertion::parse(text).ok_or(Malformed("assertion is unknown")), |assertion| assertion.as_str();
     AuthMethod: |text| AuthMethod::parse(text).ok_or(Malformed("auth_method is unknown")), |method| method.as_str();
     Algorithm: |text| Algorithm::parse(text).ok_or(Malformed("algorithm is unknown")), |algorithm| algorithm.as_str();
 }
@@ -102,6 +106,18 @@ impl ToSql for Scope {
 impl FromSql for Scope {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).map_err(corrupt)
+    }
+}
+
+impl ToSql for KeySet {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.to_json()))
+    }
+}
+
+impl FromSql for KeySet {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::parse(value.as_str()?.as_bytes()).map_err(|why| FromSqlError::Other(Box::new(why)))
     }
 }
 

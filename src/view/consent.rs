@@ -24,7 +24,7 @@ pub struct View<'a> {
     /// The client as it calls itself.
     pub client_name: &'a str,
     /// Who says that it is called so.
-    pub registration: Registration,
+    pub registration: Registration<'a>,
     /// Where its answer goes, in kind.
     pub client_origin: ClientOrigin<'a>,
     /// Whether it was here before.
@@ -39,9 +39,16 @@ pub struct View<'a> {
 
 /// How a client came to be known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
+pub enum Registration<'a> {
     /// It registered itself (RFC 7591): its name is a claim.
     Itself,
+    /// It is named by the URL of its metadata document, whose host vouches for what stands there.
+    Document {
+        /// The host, in its ASCII form.
+        host: &'a str,
+        /// The whole URL.
+        url: &'a str,
+    },
     /// An admin added it and chose the name.
     Admin,
 }
@@ -135,6 +142,10 @@ fn standing(view: &View<'_>) -> Markup {
     html! {
         @match view.registration {
             Registration::Itself => p class="lead" { strong { "Unverified: " } "the name is what the app says of itself." },
+            Registration::Document { host, url } => {
+                p class="lead" { "Vouched for by " strong { (word(host)) } ", where the app describes itself:" }
+                p { (uri(url)) }
+            }
             Registration::Admin => p class="lead" { "Added by an admin of this server." },
         }
         @if let History::Allowed(day) = view.history { p { "You allowed this before, on " (day) "." } }
@@ -201,10 +212,15 @@ fn origin(origin: ClientOrigin<'_>) -> Markup {
 }
 
 fn cautions(view: &View<'_>) -> Markup {
-    let where_to = match view.client_origin {
-        ClientOrigin::Host(_) => None,
-        ClientOrigin::LocalApp => Some("Any program on this computer could receive this access."),
-        ClientOrigin::AppLink(_) => {
+    let where_to = match (view.client_origin, view.registration) {
+        (ClientOrigin::Host(_), _) => None,
+        // Everybody can read the document, and so can every program that wants to pass for the app.
+        (ClientOrigin::LocalApp, Registration::Document { .. }) => Some(
+            "Any program on this computer could receive this access and call itself by this name: its host vouches for \
+             the name, not for the program that asks.",
+        ),
+        (ClientOrigin::LocalApp, _) => Some("Any program on this computer could receive this access."),
+        (ClientOrigin::AppLink(_), _) => {
             Some("Any app on this device that claims such links could receive this access.")
         }
     };
@@ -289,6 +305,17 @@ mod tests {
         assert!(local.contains("Any program on this computer could receive this access."));
         let link = shown(&View { client_origin: ClientOrigin::AppLink("cursor"), ..VIEW });
         assert!(link.contains("claims such links"));
+    }
+
+    #[test]
+    fn c_mcp_02_the_host_that_vouches_is_shown_and_a_local_app_of_its_name_calls_for_caution() {
+        let registration =
+            Registration::Document { host: "claude.ai", url: "https://claude.ai/oauth/client-metadata" };
+        let page = shown(&View { registration, ..VIEW });
+        assert!(page.contains("Vouched for by <strong") && page.contains("claude.ai/oauth/client-metadata"));
+        assert!(!page.contains("caution") && !page.contains("Unverified"));
+        let local = shown(&View { registration, client_origin: ClientOrigin::LocalApp, ..VIEW });
+        assert!(local.contains("vouches for the name, not for the program"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::super::failure::Failure;
 use super::super::{resource, words};
 use crate::clock::Seconds;
+use crate::oauth::client::KeySource;
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::redirect_uri::RedirectUri;
@@ -68,6 +69,8 @@ pub(super) enum WantedCredential {
     Public,
     /// By this secret.
     Secret(SecretHash),
+    /// By a private key to these public ones.
+    Keys(KeySource),
     /// By the secret that it has, or a new one.
     AnySecret,
 }
@@ -121,6 +124,8 @@ struct ClientEntry {
     redirect_uris: Vec<String>,
     secret: Option<Hidden>,
     secret_file: Option<String>,
+    jwks_file: Option<String>,
+    jwks_uri: Option<String>,
     #[serde(default)]
     public: bool,
 }
@@ -269,15 +274,23 @@ fn server(entry: &ResourceEntry) -> Result<(Resource, Vec<UserName>), Failure> {
 fn client(entry: &ClientEntry, directory: &Path) -> Result<WantedClient, Failure> {
     let id = words::client_id(&entry.client_id)?;
     let secret = one_of(entry.secret.as_ref(), entry.secret_file.as_deref(), directory, "secret")?;
-    let credential = match secret {
-        Some(_) if entry.public => {
+    let jwks_file = entry.jwks_file.as_ref().map(|name| directory.join(name));
+    let keys = words::key_source(jwks_file.as_deref(), entry.jwks_uri.as_deref())?;
+    let credential = match (secret, keys) {
+        (Some(_), _) | (_, Some(_)) if entry.public => {
             return Err(Failure::new(format!(
-                "the client {id} is public and has a secret; leave out one of the two"
+                "the client {id} is public and has a secret or keys; leave out one of the two"
             )));
         }
-        Some(secret) => WantedCredential::Secret(SecretHash::of(words::secret(&secret)?)),
-        None if entry.public => WantedCredential::Public,
-        None => WantedCredential::AnySecret,
+        (Some(_), Some(_)) => {
+            return Err(Failure::new(format!(
+                "the client {id} has a secret and keys; leave out one of the two"
+            )));
+        }
+        (Some(secret), None) => WantedCredential::Secret(SecretHash::of(words::secret(&secret)?)),
+        (None, Some(keys)) => WantedCredential::Keys(keys),
+        (None, None) if entry.public => WantedCredential::Public,
+        (None, None) => WantedCredential::AnySecret,
     };
     let redirect_uris: Vec<_> =
         entry.redirect_uris.iter().map(|uri| words::redirect_uri(uri)).collect::<Result<_, _>>()?;

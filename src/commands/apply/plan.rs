@@ -12,7 +12,7 @@ use super::super::{client, words};
 use super::file::{Wanted, WantedClient, WantedCredential, WantedUser};
 use crate::clock::UnixTime;
 use crate::crypto::password;
-use crate::oauth::client::{Client, Credential, RegisteredBy};
+use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
 use crate::oauth::grant_type::AuthMethod;
 use crate::oauth::ids::{UserId, UserName};
 use crate::oauth::resource::{Resource, ResourceUri};
@@ -293,18 +293,30 @@ fn plan_resource(plan: &mut Plan, wanted: &Resource, admitted: &[UserName], know
 
 fn plan_client(plan: &mut Plan, wanted: &WantedClient, known: &Known, now: UnixTime) -> Result<(), Failure> {
     let have = known.clients.iter().find(|client| client.id == wanted.id);
-    if have.is_some_and(|have| have.registered_by == RegisteredBy::Itself) {
-        return Err(Failure::new(format!(
-            "the client {} registered itself, and what it says of itself is not the owner's word; choose another client_id",
-            wanted.id
-        )));
+    match have.map(|have| have.registered_by) {
+        None | Some(RegisteredBy::Owner) => {}
+        Some(RegisteredBy::Itself) => {
+            return Err(Failure::new(format!(
+                "the client {} registered itself, and what it says of itself is not the owner's word; choose another client_id",
+                wanted.id
+            )));
+        }
+        Some(RegisteredBy::Document) => {
+            return Err(Failure::new(format!(
+                "the client {0} is known by its metadata document; to take its place, remove it first: vestibule client remove {0}",
+                wanted.id
+            )));
+        }
     }
     let mut made = None;
     let credential = match (&wanted.credential, have.map(|have| &have.credential)) {
         (WantedCredential::Public, _) => Credential::Public,
+        (WantedCredential::Keys(source), _) => {
+            Credential::Keys { source: source.clone(), assertion: Assertion::Required }
+        }
         (WantedCredential::Secret(hash), have) => Credential::Secret { hash: *hash, method: method(have) },
         (WantedCredential::AnySecret, Some(have @ Credential::Secret { .. })) => have.clone(),
-        (WantedCredential::AnySecret, None | Some(Credential::Public)) => {
+        (WantedCredential::AnySecret, None | Some(Credential::Public | Credential::Keys { .. })) => {
             let secret = made.insert(Secret::new(SecretKind::ClientSecret));
             Credential::Secret { hash: secret.hash(), method: AuthMethod::ClientSecretBasic }
         }
@@ -343,17 +355,19 @@ fn plan_client(plan: &mut Plan, wanted: &WantedClient, known: &Known, now: UnixT
 fn method(have: Option<&Credential>) -> AuthMethod {
     match have {
         Some(Credential::Secret { method, .. }) => *method,
-        None | Some(Credential::Public) => AuthMethod::ClientSecretBasic,
+        None | Some(Credential::Public | Credential::Keys { .. }) => AuthMethod::ClientSecretBasic,
     }
 }
 
 fn client_fields(wanted: &Client, have: &Client) -> Vec<&'static str> {
     let same_spelling =
         wanted.audience.iter().map(ResourceUri::as_str).eq(have.audience.iter().map(ResourceUri::as_str));
-    let (becomes_other, secret) = match (&wanted.credential, &have.credential) {
-        (Credential::Public, Credential::Public) => (false, false),
-        (Credential::Secret { hash, .. }, Credential::Secret { hash: other, .. }) => (false, hash != other),
-        _ => (true, false),
+    let credential = match (&wanted.credential, &have.credential) {
+        (Credential::Secret { hash, .. }, Credential::Secret { hash: other, .. }) if hash == other => None,
+        (wanted, have) if wanted == have => None,
+        (Credential::Public, _) => Some("public"),
+        (Credential::Secret { .. }, _) => Some("secret"),
+        (Credential::Keys { .. }, _) => Some("jwks"),
     };
     differing([
         (wanted.name != have.name, "name"),
@@ -361,7 +375,6 @@ fn client_fields(wanted: &Client, have: &Client) -> Vec<&'static str> {
         (!same_spelling, "audience"),
         (wanted.scope != have.scope, "scopes"),
         (wanted.redirect_uris != have.redirect_uris, "redirect_uris"),
-        (becomes_other, "public"),
-        (secret, "secret"),
+        (credential.is_some(), credential.unwrap_or_default()),
     ])
 }

@@ -10,7 +10,7 @@ mod refresh_token;
 
 use std::sync::Arc;
 
-use super::client_auth::{AuthenticatedClient, Credentials, authenticate};
+use super::client_auth::{AuthenticatedClient, Credentials, Showed, authenticate};
 use super::{Stop, fault, mend, read_form, refuse};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
@@ -128,7 +128,7 @@ fn exchange(
     let grant_type = asked.presented.grant_type();
     concern.grant_type = Some(grant_type.as_str());
     if let Presented::ClientCredentials = asked.presented
-        && !client.client().is_confidential()
+        && client.showed() == Showed::Nothing
     {
         return Err(TokenRefusal::PublicClient.into());
     }

@@ -36,7 +36,7 @@ fn client_add_shows_the_secret_once() {
         let id = ClientId::parse(id).unwrap();
         match shell.store().read(|tx| clients::find(tx, &id)).unwrap().unwrap().credential {
             Credential::Secret { hash, .. } => hash,
-            Credential::Public => panic!("a machine has a secret"),
+            Credential::Public | Credential::Keys { .. } => panic!("a machine has a secret"),
         }
     };
     assert!(hash(id) == SecretHash::of(secret));

@@ -1,6 +1,7 @@
 //! Registration.
 
 use serde_json::{Value, json};
+use vestibule::oauth::redirect_uri::AppLinks;
 use vestibule::oauth::refusal::RegistrationRefusal as Refusal;
 
 use super::{Row, table};
@@ -25,6 +26,13 @@ table! {
         "invalid_client_metadata", "A link in the metadata is not an https URL.";
     Refusal::KeysTwice = Refusal::KeysTwice => "keys_twice",
         "invalid_client_metadata", "Send jwks or jwks_uri, not both.";
+    Refusal::KeysMissing = Refusal::KeysMissing => "keys_missing",
+        "invalid_client_metadata", "private_key_jwt needs jwks or jwks_uri.";
+    Refusal::KeysMalformed = Refusal::KeysMalformed => "keys_malformed",
+        "invalid_client_metadata",
+        "jwks is no set of public keys for RS256, ES256 or EdDSA, or holds a private key.";
+    Refusal::AppLink = Refusal::AppLink => "app_link",
+        "invalid_redirect_uri", "This server does not send people back to apps by schemes of their own.";
 }
 
 #[test]
@@ -47,15 +55,25 @@ fn provoking(reason: &str) -> Value {
         }
         "link_invalid" => json!({ "redirect_uris": [uri], "logo_uri": "javascript:canary" }),
         "keys_twice" => json!({ "redirect_uris": [uri], "jwks": {}, "jwks_uri": uri }),
+        "keys_missing" => {
+            json!({ "redirect_uris": [uri], "token_endpoint_auth_method": "private_key_jwt" })
+        }
+        "keys_malformed" => json!({
+            "redirect_uris": [uri], "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": [{ "kty": "oct", "k": "canary" }] },
+        }),
+        "app_link" => json!({ "redirect_uris": [uri, "canary://x"] }),
         other => panic!("no request provokes {other}"),
     }
 }
 
 #[tokio::test]
 async fn every_refusal_of_registration_to_its_bytes() {
-    let server = Server::start().await;
-    let before = server.contents();
+    let open = Server::start().await;
+    let strict = Server::start_with(|settings| settings.app_links = AppLinks::Refused).await;
+    let before = (open.contents(), strict.contents());
     for row in ROWS {
+        let server = if row.reason == "app_link" { &strict } else { &open };
         for path in ["/oauth/register", "/register"] {
             row.assert_answered(&server.post(path).json(&provoking(row.reason)).send().await);
             let (event, _, _, metadata) = &server.audit()[0];
@@ -63,7 +81,7 @@ async fn every_refusal_of_registration_to_its_bytes() {
             assert_eq!((&metadata["reason"], &metadata["error"]), (&row.reason.into(), &row.error.into()));
         }
     }
-    assert_eq!(server.contents(), before, "G6");
+    assert_eq!((open.contents(), strict.contents()), before, "G6");
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ table! {
         "invalid_client", "Client authentication failed; if the client was removed, register again.";
     Refusal::SecretWrong = Refusal::SecretWrong => "secret_wrong",
         "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::AssertionMissing = Refusal::AssertionMissing => "assertion_missing",
+        "invalid_client", "Client authentication failed; if the client was removed, register again.";
     Refusal::GrantTypeNotAllowed = Refusal::GrantTypeNotAllowed => "grant_type_not_allowed",
         "unauthorized_client", "The client is not registered for this grant_type.";
     Refusal::PublicClient = Refusal::PublicClient => "public_client",
@@ -106,7 +108,7 @@ async fn every_refusal_of_the_token_endpoint_to_its_bytes() {
                 with_code(&server, reason).await
             }
             reason if reason.starts_with("verifier_") => with_code(&server, reason).await,
-            reason if reason.starts_with("client_") || reason.starts_with("secret_") => {
+            reason if ["client_", "secret_", "assertion_"].iter().any(|start| reason.starts_with(start)) => {
                 by_client(&server, "/oauth/token", reason).await
             }
             "parameter_repeated" | "parameter_missing" | "basic_malformed" => {
@@ -162,6 +164,7 @@ async fn by_client(server: &Server, path: &str, reason: &str) -> Answer {
         }
         "client_unknown" => asked.basic("canary", SECRET).form(&[canary]),
         "secret_missing" => asked.form(&[canary, ("client_id", "conf")]),
+        "assertion_missing" => asked.form(&[canary, ("client_id", "pkj")]),
         "secret_wrong" => asked.basic("conf", "canary").form(&[canary]),
         other => panic!("no request provokes {other}"),
     };

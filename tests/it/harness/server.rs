@@ -17,19 +17,21 @@ use vestibule::crypto::jwk::Algorithm;
 use vestibule::crypto::jws::SigningKey;
 use vestibule::crypto::password;
 use vestibule::http::Method;
-use vestibule::oauth::client::{Client, Credential, RegisteredBy};
+use vestibule::oauth::client::{Assertion, Client, Credential, KeySource, RegisteredBy};
 use vestibule::oauth::grant_type::{AuthMethod, GrantType};
 use vestibule::oauth::ids::{ClientId, UserId, UserName};
 use vestibule::oauth::issuer::Issuer;
+use vestibule::oauth::key_set::KeySet;
 use vestibule::oauth::redirect_uri::RedirectUri;
 use vestibule::oauth::resource::{Admission, Resource, ResourceUri};
 use vestibule::oauth::scope::Scope;
 use vestibule::oauth::secret::SecretHash;
+use vestibule::outgoing::Names;
 use vestibule::store::users::{Role, User};
 use vestibule::store::{Fault, Store, WriteTx, clients, resources, schema, signing_keys, users};
 use vestibule::{routes, server};
 
-use super::{Answer, Connection};
+use super::{Answer, Connection, KeyHolder};
 
 /// The fixtures of the attack catalogue.
 pub const ISSUER: &str = "https://as.test";
@@ -45,19 +47,25 @@ pub struct Server {
     pub address: SocketAddr,
     pub directory: Arc<TempDir>,
     clock: Clock,
+    names: Names,
     stop: Option<oneshot::Sender<()>>,
     serving: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// A server with the catalogue's fixtures: alice, bob and mallory; the clients `pub`, `nat`, `conf`, `post` and
-    /// `svc` (client_credentials, allowed R1 only, scope `a b`); the resources R1 (scopes `a b`) and R2 (`c d`).
+    /// A server with the catalogue's fixtures: alice, bob and mallory; the clients `pub`, `nat`, `conf`, `post`,
+    /// `pkj` (by key) and `svc` (client_credentials, allowed R1 only, scope `a b`); the resources R1 (scopes `a b`) and R2 (`c d`).
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
     /// [`Server::start`] with other settings.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_among(Names::by_hand(|_| Vec::new()), change).await
+    }
+
+    /// [`Server::start_with`], in a world whose hosts have these addresses.
+    pub async fn start_among(names: Names, change: impl FnOnce(&mut Settings)) -> Self {
         let directory = Arc::new(tempfile::tempdir().expect("a directory"));
         let db = directory.path().join("vestibule.db");
         let issuer = Issuer::parse(ISSUER).expect("the fixture is an issuer");
@@ -73,12 +81,12 @@ impl Server {
         drop(store);
         let mut settings = Settings { db, ..Settings::default() };
         change(&mut settings);
-        Self::run(settings, directory, Clock::by_hand(START)).await
+        Self::run(settings, directory, Clock::by_hand(START), names).await
     }
 
-    async fn run(settings: Settings, directory: Arc<TempDir>, clock: Clock) -> Self {
+    async fn run(settings: Settings, directory: Arc<TempDir>, clock: Clock, names: Names) -> Self {
         let store = Store::open(&settings.db).expect("the database");
-        let app = Arc::new(App::new(settings, store, clock.clone()).expect("an application"));
+        let app = Arc::new(App::new(settings, store, clock.clone(), names.clone()).expect("an application"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
@@ -89,30 +97,31 @@ impl Server {
             let handler = move |request| routes::answer(Arc::clone(&handled), request);
             server::serve(listener, settings, handler, async { drop(stopped.await) }).await;
         });
-        Self { app, address, directory, clock, stop: Some(stop), serving: Some(serving) }
+        Self { app, address, directory, clock, names, stop: Some(stop), serving: Some(serving) }
     }
 
     /// A second server process on the same database, as far as the database can tell.
     pub async fn twin(&self) -> Self {
-        Self::run(self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone()).await
+        let names = self.names.clone();
+        Self::run(self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone(), names).await
     }
 
     /// A server on another file than this one's: a copy, made before.
     pub async fn twin_on(&self, db: PathBuf) -> Self {
         let settings = Settings { db, ..self.app.settings.clone() };
-        Self::run(settings, Arc::clone(&self.directory), self.clock.clone()).await
+        Self::run(settings, Arc::clone(&self.directory), self.clock.clone(), self.names.clone()).await
     }
 
     /// Stops it, and starts it again on the same file: what was only in memory is gone.
     pub async fn restart(mut self) -> Self {
-        let (settings, directory, clock) =
-            (self.app.settings.clone(), Arc::clone(&self.directory), self.clock.clone());
+        let (settings, directory) = (self.app.settings.clone(), Arc::clone(&self.directory));
+        let (clock, names) = (self.clock.clone(), self.names.clone());
         drop(self.stop.take());
         if let Some(serving) = self.serving.take() {
             serving.await.expect("the server stops in order");
         }
         drop(self);
-        Self::run(settings, directory, clock).await
+        Self::run(settings, directory, clock, names).await
     }
 
     /// Turns the clock by so many seconds, backwards if negative.
@@ -257,12 +266,19 @@ fn fill(tx: &WriteTx<'_>) -> Result<(), Fault> {
         "http://localhost:1111/cb",
         "com.example.app:/cb",
     ];
+    let all = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+    let jwks = KeySet::from_value(&KeyHolder::pkj().jwks()).expect("a key set");
+    let keys = Credential::Keys { source: KeySource::Here(jwks), assertion: Assertion::Required };
     let secret = |method| Credential::Secret { hash: SecretHash::of(SECRET), method };
     for fixture in [
         client("pub", Credential::Public, &["https://app.test/cb"], &code),
         client("nat", Credential::Public, &native, &code),
         client("conf", secret(AuthMethod::ClientSecretBasic), &["https://conf.test/cb"], &code),
         client("post", secret(AuthMethod::ClientSecretPost), &["https://post.test/cb"], &code),
+        Client {
+            audience: vec![ResourceUri::parse(R1).expect("a resource")],
+            ..client("pkj", keys, &["https://pkj.test/cb"], &all)
+        },
         Client {
             scope: Scope::parse("a b").ok(),
             audience: vec![ResourceUri::parse(R1).expect("a resource")],

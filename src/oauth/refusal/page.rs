@@ -1,0 +1,59 @@
+//! Pages: what a person is told where no client may hear of it.
+
+use super::super::error::ErrorCode;
+
+/// Why a person sees a page about a problem, and no client hears of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageRefusal {
+    /// The request names no client, or two.
+    ClientMissing,
+    /// No such client.
+    ClientUnknown,
+    /// The client registered several redirect URIs, and the request names none, or two.
+    RedirectUriMissing,
+    /// The client did not register this redirect URI.
+    RedirectUriUnknown(String),
+    /// The pending request is not known, has expired, or was answered already.
+    AuthorizationUnknown,
+    /// The form was not made for this browser, or is too old.
+    FormTokenWrong,
+    /// The form came from another site.
+    CrossSite,
+    /// The form cannot be read.
+    FormMalformed,
+    /// The set-up link is wrong, used, or past its hour.
+    SetupLinkInvalid,
+}
+
+impl PageRefusal {
+    /// The HTTP status of the page.
+    pub const fn http_status(&self) -> u16 {
+        match self {
+            Self::FormTokenWrong | Self::CrossSite => 403,
+            _ => 400,
+        }
+    }
+
+    /// The word for a caller that asked for JSON instead of a page.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::ClientUnknown => ErrorCode::InvalidClient,
+            _ => ErrorCode::InvalidRequest,
+        }
+    }
+
+    /// The reason in one word, for the log and the audit.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::ClientMissing => "client_missing",
+            Self::ClientUnknown => "client_unknown",
+            Self::RedirectUriMissing => "redirect_uri_missing",
+            Self::RedirectUriUnknown(_) => "redirect_uri_unknown",
+            Self::AuthorizationUnknown => "authorization_unknown",
+            Self::FormTokenWrong => "form_token_wrong",
+            Self::CrossSite => "cross_site",
+            Self::FormMalformed => "form_malformed",
+            Self::SetupLinkInvalid => "setup_link_invalid",
+        }
+    }
+}
