@@ -4,6 +4,7 @@
 mod answer;
 mod browser;
 mod client_app;
+mod client_key;
 mod crowd;
 mod database;
 mod person;
@@ -14,6 +15,7 @@ mod server;
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
+pub use client_key::ClientKey;
 pub use crowd::{Connection, Crowd};
 pub use person::{Person, Wire, ask};
 pub use program::{House, Program, Serving};
