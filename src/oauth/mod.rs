@@ -3,9 +3,11 @@
 //! No I/O, no database, no HTTP, no clock: the time is a parameter, and text comes in as text. A type here is
 //! made by parsing and by nothing else, also when it comes back from the database.
 
+pub mod assertion_problem;
 pub mod authorize_request;
 pub mod claims;
 pub mod client;
+pub mod client_assertion;
 pub mod client_document;
 pub mod client_metadata;
 pub mod document_url;

@@ -7,6 +7,7 @@ mod harness;
 mod audit;
 mod authorize;
 mod binary;
+mod client_assertion;
 mod client_auth;
 mod commands;
 mod discovery;

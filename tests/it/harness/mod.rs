@@ -4,6 +4,7 @@
 mod answer;
 mod browser;
 mod client_app;
+mod client_key;
 mod crowd;
 mod database;
 mod key_holder;
@@ -15,6 +16,7 @@ mod server;
 pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
+pub use client_key::ClientKey;
 pub use crowd::{Connection, Crowd};
 pub use key_holder::KeyHolder;
 pub use person::{Person, Wire, ask};
