@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod client_documents;
+pub mod client_keys;
 pub mod housekeeping;
 mod keys;
 pub mod offer;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::client_auth::{Credentials, Showed, authenticate};
+use super::client_auth::{Credentials, Proof, Showed, authenticate};
 use super::presented::Presented;
-use super::{Stop, fault, read_form, refuse_and_record};
+use super::{Caller, Stop, fault, read_form, refuse_and_record};
 use crate::app::App;
 use crate::clock::UnixTime;
 use crate::http::{Request, Response, Status};
@@ -49,7 +49,7 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Ok(read) => read,
         Err(answer) => return answer,
     };
-    match answer(app, &request, &params, now) {
+    match answer(app, &request, &params, &caller, now).await {
         Ok(Some(active)) => Response::json(Status::OK, &active).no_store(),
         Ok(None) => Response::json_bytes(Status::OK, bytes::Bytes::from_static(INACTIVE)).no_store(),
         Err(Stop::Refused(refusal)) => {
@@ -61,10 +61,11 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     }
 }
 
-fn answer(
+async fn answer(
     app: &App,
     request: &Request,
     params: &Params,
+    caller: &Caller,
     now: UnixTime,
 ) -> Result<Option<Active>, Stop<TokenRefusal>> {
     if let Some(name) = params.first_repeated() {
@@ -73,8 +74,9 @@ fn answer(
     let credentials = Credentials::read(request, params)?;
     let token = params.get("token").ok_or(TokenRefusal::ParameterMissing("token"))?;
     let presented = Presented::read(app, token, now)?;
+    let proof = credentials.prove(app, caller, now).await?;
     // Refusals pass through the read as values; only a fault ends it.
-    app.store.read(|tx| match look(app, tx, &credentials, &presented, now) {
+    app.store.read(|tx| match look(app, tx, &proof, &presented, now) {
         Err(Stop::Fault(why)) => Err(why),
         answer => Ok(answer),
     })?
@@ -83,11 +85,11 @@ fn answer(
 fn look(
     app: &App,
     tx: &ReadTx<'_>,
-    credentials: &Credentials,
+    proof: &Proof,
     presented: &Presented,
     now: UnixTime,
 ) -> Result<Option<Active>, Stop<TokenRefusal>> {
-    let authenticated = authenticate(tx, credentials)?;
+    let authenticated = authenticate(tx, proof)?;
     let client = authenticated.client();
     if authenticated.showed() == Showed::Nothing {
         return Err(TokenRefusal::SecretMissing.into());

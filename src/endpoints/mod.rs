@@ -4,6 +4,7 @@
 //! is ours, rolls back, and its text goes to the log alone. *Busy* is a limit. The three are never mixed.
 
 pub mod authorize;
+mod client_assertion;
 mod client_auth;
 pub mod discovery;
 pub mod health;
@@ -143,7 +144,11 @@ fn refuse(app: &App, caller: &Caller, refusal: &TokenRefusal, now: UnixTime) -> 
     }
     let (code, description) = refusal.wire();
     let reason = log_reason(refusal.reason(), refusal.resources(), mend(refusal).as_deref());
-    error(code, description).because(reason)
+    let answer = error(code, description).because(reason);
+    match code {
+        ErrorCode::TemporarilyUnavailable => answer.with_header("retry-after", "5"),
+        _ => answer,
+    }
 }
 
 /// [`refuse`] where nothing else is written: leaves the row that every decision leaves, in a transaction of its own.
@@ -171,15 +176,19 @@ async fn refuse_and_record(
     refuse(app, caller, &refusal, now)
 }
 
-/// The command that mends a refusal, where one does.
+/// What the owner can do about a refusal, where there is something.
 fn mend(refusal: &TokenRefusal) -> Option<String> {
     match refusal {
         TokenRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
+        TokenRefusal::Assertion(problem) => Some(problem.to_string()),
+        TokenRefusal::KeysRefused(why) | TokenRefusal::KeysUnavailable(why) => {
+            Some(format!("{why}: see that the client's jwks_uri answers with its public keys"))
+        }
         _ => None,
     }
 }
 
-/// The reason for the log line, with the resources in question and the command that mends it.
+/// The reason for the log line, with the resources in question and what mends it.
 fn log_reason(reason: &str, resources: &[ResourceUri], mend: Option<&str>) -> String {
     let mut line = reason.to_owned();
     for resource in resources {
@@ -187,7 +196,7 @@ fn log_reason(reason: &str, resources: &[ResourceUri], mend: Option<&str>) -> St
         line.push_str(resource.as_str());
     }
     if let Some(mend) = mend {
-        line.push_str("; to add it: ");
+        line.push_str("; mend: ");
         line.push_str(mend);
     }
     line
@@ -206,6 +215,9 @@ const fn is_guess(refusal: &TokenRefusal) -> bool {
             | TokenRefusal::SecretWrong
             | TokenRefusal::SecretMissing
             | TokenRefusal::AssertionMissing
+            | TokenRefusal::AssertionUnexpected
+            | TokenRefusal::Assertion(_)
+            | TokenRefusal::AssertionReplayed
             | TokenRefusal::BasicMalformed
             | TokenRefusal::CodeUnknown
             | TokenRefusal::VerifierWrong

@@ -74,8 +74,7 @@ fn closed() -> Response {
         error: ErrorCode::InvalidRequest.as_str(),
         error_description: "Registration is closed here; ask the owner of this server for a client_id.",
     };
-    let mend =
-        "registration_closed; to add the client by hand: vestibule client add; to open it: --registration on";
+    let mend = "registration_closed; mend: add the client by hand, vestibule client add, or open it, --registration on";
     Response::json(Status::NOT_FOUND, &body).no_store().because(mend)
 }
 
@@ -93,6 +92,6 @@ fn show_initial_token(app: &App, request: &Request, now: UnixTime) -> Result<(),
     let _ = app.limits.take(Kind::TokenGuess, key, now);
     let description =
         "Registration needs the token that the owner of this server gives out, as a Bearer token.";
-    let mend = "initial_access_token_wrong; the token is the one in the file of --registration-token-file";
+    let mend = "initial_access_token_wrong; mend: give the client the token in the file of --registration-token-file";
     Err(error(ErrorCode::InvalidToken, description).because(mend))
 }

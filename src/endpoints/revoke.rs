@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::client_auth::{Credentials, authenticate};
+use super::client_auth::{Credentials, Proof, authenticate};
 use super::presented::Presented;
 use super::{Stop, fault, read_form, refuse_and_record};
 use crate::app::App;
@@ -25,9 +25,14 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Err(Stop::Fault(why)) => return fault(&why),
     };
     let (origin, client) = (caller.origin.clone(), credentials.client_id().cloned());
+    let proof = match credentials.prove(app, &caller, now).await {
+        Ok(proof) => proof,
+        Err(Stop::Refused(refusal)) => return refuse_and_record(app, &caller, client, refusal, now).await,
+        Err(Stop::Fault(why)) => return fault(&why),
+    };
     let done = app
         .store
-        .write(move |tx| match revoke(tx, &credentials, &presented, &origin, now) {
+        .write(move |tx| match revoke(tx, &proof, &presented, &origin, now) {
             Ok(()) => Ok(Ok(())),
             Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
             Err(Stop::Fault(why)) => Err(why),
@@ -56,12 +61,12 @@ fn read(
 
 fn revoke(
     tx: &WriteTx<'_>,
-    credentials: &Credentials,
+    proof: &Proof,
     presented: &Presented,
     origin: &Origin,
     now: UnixTime,
 ) -> Result<(), Stop<TokenRefusal>> {
-    let authenticated = authenticate(tx, credentials)?;
+    let authenticated = authenticate(tx, proof)?;
     let client = authenticated.client();
     match presented {
         Presented::Unknown => {}

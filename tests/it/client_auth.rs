@@ -352,20 +352,17 @@ async fn a_ca_15_nobody_learns_which_clients_exist() {
 }
 
 #[tokio::test]
-async fn a_ca_16_a_way_of_authentication_that_is_not_offered_is_refused_also_beside_a_right_secret() {
+async fn a_ca_16_an_assertion_that_is_none_is_refused_and_one_beside_a_secret_too() {
     let server = Server::start().await;
     let assertion = [
         ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
         ("client_assertion", "eyJhbGciOiJub25lIn0.e30."),
     ];
-    let fields = [&MACHINE[..], &assertion].concat();
-    server.post("/oauth/token").form(&fields).send().await.assert_refused("invalid_client");
-    server
-        .post("/oauth/token")
-        .basic("svc", SECRET)
-        .form(&fields)
-        .send()
-        .await
-        .assert_refused("invalid_client");
+    let ask = || server.post("/oauth/token");
+    let alone = [&MACHINE[..], &assertion].concat();
+    ask().form(&alone).send().await.assert_refused("invalid_client");
+    ask().basic("svc", SECRET).form(&alone).send().await.assert_refused("invalid_request");
+    let beside = [&alone[..], &[("client_id", "svc"), ("client_secret", SECRET)]].concat();
+    ask().form(&beside).send().await.assert_refused("invalid_request");
     with_body(&server, &[]).await.assert_refused("invalid_client");
 }

@@ -8,9 +8,10 @@ use vestibule::clock::{Seconds, UnixTime};
 use vestibule::crypto::digest::{from_base64url, sha256, to_base64url};
 use vestibule::crypto::jwk::Algorithm;
 use vestibule::crypto::jws::SigningKey;
+use vestibule::oauth::client_assertion::ASSERTION_TYPE;
 use vestibule::store::{resources, signing_keys};
 
-use crate::harness::{Browser, ClientApp, ISSUER, R1, R2, Server, Tokens, resource};
+use crate::harness::{Browser, ClientApp, ClientKey, ISSUER, R1, R2, Server, Tokens, resource};
 
 const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -211,6 +212,7 @@ async fn c_md_05_every_way_of_client_authentication_that_is_named_works_and_no_o
         "none" => ClientApp::fixture("pub"),
         "client_secret_basic" => ClientApp::fixture("conf"),
         "client_secret_post" => ClientApp::fixture("post"),
+        "private_key_jwt" => ClientApp::fixture("pkj"),
         other => panic!("{other} is advertised, and no test shows that it works"),
     };
     for method in list(&document, "token_endpoint_auth_methods_supported") {
@@ -229,6 +231,11 @@ async fn c_md_05_every_way_of_client_authentication_that_is_named_works_and_no_o
                 fields.push(("client_secret", secret));
                 asked.form(&fields).send().await
             }
+            (None, "private_key_jwt") => {
+                let assertion = ClientKey::pkj().assertion(&server, &app.id);
+                fields.extend([("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion)]);
+                asked.form(&fields).send().await
+            }
             (None, _) => asked.form(&fields).send().await,
         };
         assert_eq!(answer.status.as_u16(), 200, "{method}: {}", answer.text());
@@ -238,14 +245,16 @@ async fn c_md_05_every_way_of_client_authentication_that_is_named_works_and_no_o
     assert!(!methods.contains(&"none"), "C-IN-01");
     for method in methods {
         let app = by_method(method);
-        let secret = app.secret.clone().expect("a secret");
         let token = app.tokens(&server, "alice", &[("resource", R1)]).await.access;
         let mut fields = vec![("token", token.as_str())];
         let mut asked = server.post("/oauth/introspect");
-        if method == "client_secret_basic" {
-            asked = asked.basic(&app.id, &secret);
-        } else {
-            fields.extend([("client_id", app.id.as_str()), ("client_secret", &secret)]);
+        let assertion = ClientKey::pkj().assertion(&server, "pkj");
+        match (&app.secret, method) {
+            (Some(secret), "client_secret_basic") => asked = asked.basic(&app.id, secret),
+            (Some(secret), _) => fields.extend([("client_id", app.id.as_str()), ("client_secret", secret)]),
+            (None, _) => {
+                fields.extend([("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion)]);
+            }
         }
         let answer = asked.form(&fields).send().await;
         assert_eq!(answer.status.as_u16(), 200, "{method}: {}", answer.text());
@@ -258,7 +267,7 @@ async fn c_md_05_every_way_of_client_authentication_that_is_named_works_and_no_o
         ("client_assertion", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzdmMifQ."),
     ];
     server.post("/oauth/token").form(&assertion).send().await.assert_refused("invalid_client");
-    for method in ["private_key_jwt", "client_secret_jwt", "tls_client_auth"] {
+    for method in ["client_secret_jwt", "tls_client_auth"] {
         let body = json!({ "redirect_uris": ["https://x.test/cb"], "token_endpoint_auth_method": method });
         let answer = server.post("/oauth/register").json(&body).send().await;
         answer.assert_refused("invalid_client_metadata");

@@ -33,6 +33,7 @@ impl Row {
     fn assert_answered(&self, answer: &Answer) {
         let (status, challenge) = match self.error {
             "invalid_client" => (401, Some(r#"Basic realm="vestibule""#)),
+            "temporarily_unavailable" => (503, None),
             _ => (400, None),
         };
         assert_eq!(answer.text(), self.json(), "{}", self.reason);

@@ -9,6 +9,7 @@ mod authorize;
 mod binary;
 mod client_assertion;
 mod client_auth;
+mod client_documents;
 mod commands;
 mod discovery;
 mod errors;

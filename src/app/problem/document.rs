@@ -32,7 +32,7 @@ fn log_reason(id: &ClientId, problem: &DocumentProblem) -> String {
         DocumentProblem::Document(why) => format!(" ({})", why.reason()),
         _ => String::new(),
     };
-    format!("{} {id}{detail}; {}", problem.reason(), mend(problem))
+    format!("{} {id}{detail}; mend: {}", problem.reason(), mend(problem))
 }
 
 /// What the owner can do, in a clause.

@@ -10,7 +10,7 @@ mod refresh_token;
 
 use std::sync::Arc;
 
-use super::client_auth::{AuthenticatedClient, Credentials, Showed, authenticate};
+use super::client_auth::{AuthenticatedClient, Credentials, Proof, Showed, authenticate};
 use super::{Stop, fault, mend, read_form, refuse};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
@@ -31,6 +31,16 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Err(answer) => return answer,
     };
     let credentials = Credentials::read(&request, &params);
+    let named = credentials.as_ref().ok().and_then(Credentials::client_id).cloned();
+    let proof = match credentials {
+        Ok(credentials) => credentials.prove(app, &caller, now).await,
+        Err(refusal) => Err(Stop::Refused(refusal)),
+    };
+    let proof = match proof {
+        Ok(proof) => Ok(proof),
+        Err(Stop::Refused(refusal)) => Err(refusal),
+        Err(Stop::Fault(why)) => return fault(&why),
+    };
     let asked = TokenRequest::parse(&params, &app.chain_key);
     let (context, origin) = (Arc::clone(app), caller.origin.clone());
     // Wrong guesses beyond the limit leave no row: the log is not a stranger's to fill.
@@ -38,8 +48,8 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     let decided = app
         .store
         .write(move |tx| {
-            let mut concern = Concern::default();
-            match exchange(&context, tx, credentials, asked, &mut concern, now) {
+            let mut concern = Concern { client: named, ..Concern::default() };
+            match exchange(&context, tx, proof, asked, &mut concern, now) {
                 Ok(minted) => {
                     concern.success(&origin, &minted).record(tx, now)?;
                     Ok(Ok(minted))
@@ -115,14 +125,12 @@ impl Concern {
 fn exchange(
     app: &App,
     tx: &WriteTx<'_>,
-    credentials: Result<Credentials, TokenRefusal>,
+    proof: Result<Proof, TokenRefusal>,
     asked: Result<TokenRequest, TokenRefusal>,
     concern: &mut Concern,
     now: UnixTime,
 ) -> Result<Minted, Stop<TokenRefusal>> {
-    let credentials = credentials?;
-    concern.client = credentials.client_id().cloned();
-    let client = authenticate(tx, &credentials)?;
+    let client = authenticate(tx, &proof?)?;
     concern.client = Some(client.client().id.clone());
     let asked = asked?;
     let grant_type = asked.presented.grant_type();

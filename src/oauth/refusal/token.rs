@@ -1,5 +1,6 @@
 //! The token, revocation and introspection endpoints.
 
+use super::super::assertion_problem::AssertionProblem;
 use super::super::error::ErrorCode;
 use super::super::resource::ResourceUri;
 
@@ -44,6 +45,16 @@ pub enum TokenRefusal {
     SecretWrong,
     /// A client that authenticates by its key sent no assertion.
     AssertionMissing,
+    /// An assertion in the name of a client that has no keys.
+    AssertionUnexpected,
+    /// An assertion that does not prove who sent it.
+    Assertion(AssertionProblem),
+    /// An assertion that was used before.
+    AssertionReplayed,
+    /// The client's keys cannot be had, and why.
+    KeysRefused(String),
+    /// The client's keys cannot be had at the moment, and why.
+    KeysUnavailable(String),
     /// The client was not registered for this grant.
     GrantTypeNotAllowed,
     /// client_credentials by a client without credentials.
@@ -88,8 +99,8 @@ impl TokenRefusal {
     /// The word and the sentence for the caller.
     pub const fn wire(&self) -> (ErrorCode, &'static str) {
         use ErrorCode::{
-            InvalidClient, InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget, UnauthorizedClient,
-            UnsupportedGrantType,
+            InvalidClient, InvalidGrant, InvalidRequest, InvalidScope, InvalidTarget, TemporarilyUnavailable,
+            UnauthorizedClient, UnsupportedGrantType,
         };
         match self {
             Self::ParameterRepeated(_) => {
@@ -125,8 +136,18 @@ impl TokenRefusal {
                 "This way of client authentication is not supported; the metadata lists those that are.",
             ),
             // One sentence for all of them, so that nobody learns which clients exist.
-            Self::ClientUnknown | Self::SecretMissing | Self::SecretWrong | Self::AssertionMissing => {
+            Self::ClientUnknown
+            | Self::SecretMissing
+            | Self::SecretWrong
+            | Self::AssertionMissing
+            | Self::AssertionUnexpected
+            | Self::Assertion(_)
+            | Self::AssertionReplayed
+            | Self::KeysRefused(_) => {
                 (InvalidClient, "Client authentication failed; if the client was removed, register again.")
+            }
+            Self::KeysUnavailable(_) => {
+                (TemporarilyUnavailable, "The client's keys cannot be fetched at the moment; try again soon.")
             }
             Self::GrantTypeNotAllowed => {
                 (UnauthorizedClient, "The client is not registered for this grant_type.")
@@ -179,6 +200,11 @@ impl TokenRefusal {
             Self::SecretMissing => "secret_missing",
             Self::SecretWrong => "secret_wrong",
             Self::AssertionMissing => "assertion_missing",
+            Self::AssertionUnexpected => "assertion_unexpected",
+            Self::Assertion(problem) => problem.reason(),
+            Self::AssertionReplayed => "assertion_replayed",
+            Self::KeysRefused(_) => "keys_refused",
+            Self::KeysUnavailable(_) => "keys_unavailable",
             Self::GrantTypeNotAllowed => "grant_type_not_allowed",
             Self::PublicClient => "public_client",
             Self::CodeUnknown => "code_unknown",

@@ -1,12 +1,18 @@
 //! The token, revocation and introspection endpoints.
 
 use serde_json::Value;
+use vestibule::crypto::public_key::AssertionAlgorithm;
+use vestibule::oauth::assertion_problem::AssertionProblem;
+use vestibule::oauth::client::{Assertion, Credential, KeySource};
+use vestibule::oauth::client_assertion::ASSERTION_TYPE;
+use vestibule::oauth::grant_type::GrantType;
+use vestibule::oauth::key_set_url::KeySetUrl;
 use vestibule::oauth::refresh_token::RefreshToken;
 use vestibule::oauth::refusal::TokenRefusal as Refusal;
-use vestibule::store::users;
+use vestibule::store::{clients, users};
 
 use super::{Row, table};
-use crate::harness::{Answer, Browser, ClientApp, Pkce, R1, R2, SECRET, Server, Tokens};
+use crate::harness::{Answer, Browser, ClientApp, ClientKey, Pkce, R1, R2, SECRET, Server, Tokens, client};
 
 table! {
     Refusal;
@@ -49,6 +55,16 @@ table! {
         "invalid_client", "Client authentication failed; if the client was removed, register again.";
     Refusal::AssertionMissing = Refusal::AssertionMissing => "assertion_missing",
         "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::AssertionUnexpected = Refusal::AssertionUnexpected => "assertion_unexpected",
+        "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::Assertion(_) = Refusal::Assertion(AssertionProblem::NotCompact) => "assertion_not_compact",
+        "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::AssertionReplayed = Refusal::AssertionReplayed => "assertion_replayed",
+        "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::KeysRefused(_) = Refusal::KeysRefused("canary".to_owned()) => "keys_refused",
+        "invalid_client", "Client authentication failed; if the client was removed, register again.";
+    Refusal::KeysUnavailable(_) = Refusal::KeysUnavailable("canary".to_owned()) => "keys_unavailable",
+        "temporarily_unavailable", "The client's keys cannot be fetched at the moment; try again soon.";
     Refusal::GrantTypeNotAllowed = Refusal::GrantTypeNotAllowed => "grant_type_not_allowed",
         "unauthorized_client", "The client is not registered for this grant_type.";
     Refusal::PublicClient = Refusal::PublicClient => "public_client",
@@ -108,7 +124,11 @@ async fn every_refusal_of_the_token_endpoint_to_its_bytes() {
                 with_code(&server, reason).await
             }
             reason if reason.starts_with("verifier_") => with_code(&server, reason).await,
-            reason if ["client_", "secret_", "assertion_"].iter().any(|start| reason.starts_with(start)) => {
+            reason
+                if ["client_", "secret_", "assertion_", "keys_"]
+                    .iter()
+                    .any(|start| reason.starts_with(start)) =>
+            {
                 by_client(&server, "/oauth/token", reason).await
             }
             "parameter_repeated" | "parameter_missing" | "basic_malformed" => {
@@ -120,7 +140,7 @@ async fn every_refusal_of_the_token_endpoint_to_its_bytes() {
         row.assert_answered(&answer);
         let (event, _, _, metadata) = &server.audit()[0];
         assert_eq!((&metadata["reason"], &metadata["error"]), (&row.reason.into(), &row.error.into()));
-        let replayed = row.reason.ends_with("_replayed");
+        let replayed = ["code_replayed", "refresh_token_replayed"].contains(&row.reason);
         let expected = if replayed { "oauth.token.replay" } else { "oauth.token.exchange.failure" };
         assert_eq!(event, expected);
     }
@@ -133,7 +153,10 @@ async fn who_asks_is_refused_alike_at_all_three_endpoints() {
         let by_client_alone = row.error == "invalid_client"
             || matches!(
                 row.reason,
-                "client_authenticated_twice" | "parameter_repeated" | "parameter_missing"
+                "client_authenticated_twice"
+                    | "keys_unavailable"
+                    | "parameter_repeated"
+                    | "parameter_missing"
             );
         if !by_client_alone || row.reason == "code_of_another_client" {
             continue;
@@ -165,10 +188,38 @@ async fn by_client(server: &Server, path: &str, reason: &str) -> Answer {
         "client_unknown" => asked.basic("canary", SECRET).form(&[canary]),
         "secret_missing" => asked.form(&[canary, ("client_id", "conf")]),
         "assertion_missing" => asked.form(&[canary, ("client_id", "pkj")]),
+        "assertion_not_compact" => asked.form(&signed("canary")),
+        "assertion_unexpected" => {
+            asked.form(&signed(&ClientKey::new(AssertionAlgorithm::Es256).assertion(server, "conf")))
+        }
+        "assertion_replayed" => {
+            let assertion = ClientKey::pkj().assertion(server, "pkj");
+            let once = server.post(path).form(&signed(&assertion)).send().await;
+            assert_ne!(once.status.as_u16(), 401, "{}", once.text());
+            asked.form(&signed(&assertion))
+        }
+        // One host leads back to this machine, the other to nowhere.
+        "keys_refused" => asked.form(&signed(&with_keys_at(server, &format!("https://127.0.0.1{path}")))),
+        "keys_unavailable" => {
+            asked.form(&signed(&with_keys_at(server, &format!("https://nowhere.test{path}"))))
+        }
         "secret_wrong" => asked.basic("conf", "canary").form(&[canary]),
         other => panic!("no request provokes {other}"),
     };
     asked.send().await
+}
+
+fn signed(assertion: &str) -> [(&str, &str); 3] {
+    [("token", "canary"), ("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion)]
+}
+
+/// A good assertion of a client whose keys are to be fetched from that URL.
+fn with_keys_at(server: &Server, url: &str) -> String {
+    let source = KeySource::At(KeySetUrl::parse(url).expect("a URL"));
+    let credential = Credential::Keys { source, assertion: Assertion::Required };
+    let fetched = client(url, credential, &[], &[GrantType::ClientCredentials]);
+    server.command(move |tx| clients::insert(tx, &fetched, "{}"));
+    ClientKey::new(AssertionAlgorithm::Es256).assertion(server, url)
 }
 
 const FRESH: [&str; 8] = [

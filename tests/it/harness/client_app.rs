@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 use url::form_urlencoded;
+use vestibule::oauth::client_assertion::ASSERTION_TYPE;
 use vestibule::oauth::pkce::PkceVerifier;
 
 use super::server::{Asked, SECRET};
-use super::{Answer, Browser, Server};
+use super::{Answer, Browser, ClientKey, Server};
 
 /// A PKCE pair.
 #[derive(Clone, Debug)]
@@ -75,6 +76,7 @@ impl ClientApp {
             "nat" => (None, "http://127.0.0.1:49152/cb"),
             "conf" => (Some(SECRET.to_owned()), "https://conf.test/cb"),
             "post" => (Some(SECRET.to_owned()), "https://post.test/cb"),
+            "pkj" => (None, "https://pkj.test/cb"),
             "svc" => (Some(SECRET.to_owned()), ""),
             other => panic!("{other} is not one of the fixtures"),
         };
@@ -145,6 +147,11 @@ impl ClientApp {
             Some(secret) if self.id != "post" => asked.basic(&self.id, secret).form(&fields),
             Some(secret) => {
                 fields.extend([("client_id", self.id.as_str()), ("client_secret", secret)]);
+                asked.form(&fields)
+            }
+            None if self.id == "pkj" => {
+                let assertion = ClientKey::pkj().assertion(server, &self.id);
+                fields.extend([("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion)]);
                 asked.form(&fields)
             }
             None => {

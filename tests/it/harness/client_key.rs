@@ -1,5 +1,7 @@
 //! A key with which a client signs its assertions: what its machine has, and the server never sees.
 
+use std::sync::OnceLock;
+
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
@@ -7,6 +9,9 @@ use ring::signature::{
 use serde_json::{Value, json};
 use vestibule::crypto::digest::{from_base64, to_base64url};
 use vestibule::crypto::public_key::AssertionAlgorithm;
+
+use super::Server;
+use super::server::ISSUER;
 
 const RSA_PEM: &str = include_str!("../../vectors/test_key_rsa_2048.pem");
 
@@ -37,6 +42,12 @@ impl ClientKey {
                 Pair::Ed25519(Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("its own key"))
             }
         })
+    }
+
+    /// The key of the fixture `pkj`.
+    pub fn pkj() -> &'static Self {
+        static KEY: OnceLock<ClientKey> = OnceLock::new();
+        KEY.get_or_init(|| Self::new(AssertionAlgorithm::Es256))
     }
 
     /// One of each kind.
@@ -73,6 +84,23 @@ impl ClientKey {
                 json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": to_base64url(pair.public_key().as_ref()) })
             }
         }
+    }
+
+    /// A key set with this key alone.
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": [self.jwk()] })
+    }
+
+    /// The claims of a good assertion, to be changed by a test.
+    pub fn claims(server: &Server, client_id: &str) -> Value {
+        let now = server.now().as_i64();
+        let jti = to_base64url(&vestibule::crypto::random::bytes::<16>());
+        json!({ "iss": client_id, "sub": client_id, "aud": ISSUER, "iat": now, "exp": now + 300, "jti": jti })
+    }
+
+    /// A good assertion of this client.
+    pub fn assertion(&self, server: &Server, client_id: &str) -> String {
+        self.assert(&Self::claims(server, client_id))
     }
 
     /// The signature of some bytes, as JWS spells it.

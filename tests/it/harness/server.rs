@@ -31,7 +31,7 @@ use vestibule::store::users::{Role, User};
 use vestibule::store::{Fault, Store, WriteTx, clients, resources, schema, signing_keys, users};
 use vestibule::{routes, server};
 
-use super::{Answer, Connection, KeyHolder};
+use super::{Answer, ClientKey, Connection};
 
 /// The fixtures of the attack catalogue.
 pub const ISSUER: &str = "https://as.test";
@@ -267,7 +267,7 @@ fn fill(tx: &WriteTx<'_>) -> Result<(), Fault> {
         "com.example.app:/cb",
     ];
     let all = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
-    let jwks = KeySet::from_value(&KeyHolder::pkj().jwks()).expect("a key set");
+    let jwks = KeySet::from_value(&ClientKey::pkj().jwks()).expect("a key set");
     let keys = Credential::Keys { source: KeySource::Here(jwks), assertion: Assertion::Required };
     let secret = |method| Credential::Secret { hash: SecretHash::of(SECRET), method };
     for fixture in [

@@ -1,0 +1,218 @@
+//! A host on the internet, as far as the server can tell: TLS with a certificate for its names, on loopback, and
+//! documents that a test puts there.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring as with_ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use vestibule::config::Settings;
+use vestibule::http::Networks;
+use vestibule::outgoing::Names;
+
+/// What a host answers.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// These bytes, and the end of the connection.
+    Bytes(Vec<u8>),
+    /// Nothing, for as long as the other side has patience.
+    Silence,
+    /// These bytes, one at a time, each only after the other side has taken the one before, and never an end.
+    Endless(Vec<u8>),
+}
+
+impl Reply {
+    /// A JSON document.
+    pub fn json(document: &serde_json::Value) -> Self {
+        Self::answer("200 OK", &[("content-type", "application/json")], document.to_string().as_bytes())
+    }
+
+    /// Any answer.
+    pub fn answer(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut bytes = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
+        for (name, value) in headers {
+            bytes.push_str(&format!("{name}: {value}\r\n"));
+        }
+        bytes.push_str("\r\n");
+        let mut bytes = bytes.into_bytes();
+        bytes.extend_from_slice(body);
+        Self::Bytes(bytes)
+    }
+}
+
+#[derive(Default)]
+struct Desk {
+    replies: HashMap<String, Reply>,
+    /// Every request, head and all.
+    asked: Vec<String>,
+    connections: usize,
+}
+
+/// A running host; it stops when the test lets go of it.
+pub struct Host {
+    pub address: SocketAddr,
+    /// The certificate of the authority that vouches for it, PEM.
+    pub authority: PathBuf,
+    desk: Arc<Mutex<Desk>>,
+    listening: JoinHandle<()>,
+    _directory: TempDir,
+}
+
+impl Host {
+    /// A host with a good certificate for these names.
+    pub async fn start(names: &[&str]) -> Self {
+        Self::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), names, |_| {}).await
+    }
+
+    /// [`Host::start`] at an address, with a certificate that `spoil` has changed.
+    pub async fn start_at(
+        address: SocketAddr,
+        names: &[&str],
+        spoil: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (acceptor, authority) = certified(names, spoil);
+        let path = directory.path().join("authority.pem");
+        std::fs::write(&path, pem(&authority)).expect("the certificate");
+        let listener = TcpListener::bind(address).await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let desk = Arc::new(Mutex::new(Desk::default()));
+        let served = Arc::clone(&desk);
+        let listening = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                served.lock().unwrap_or_else(PoisonError::into_inner).connections += 1;
+                let (acceptor, desk) = (acceptor.clone(), Arc::clone(&served));
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        converse(stream, &desk).await;
+                    }
+                });
+            }
+        });
+        Self { address, authority: path, desk, listening, _directory: directory }
+    }
+
+    /// A URL here.
+    pub fn url(&self, name: &str, path: &str) -> String {
+        format!("https://{name}:{}{path}", self.address.port())
+    }
+
+    /// Puts something at a path; 404 stands everywhere else.
+    pub fn put(&self, path: &str, reply: Reply) {
+        self.desk().replies.insert(path.to_owned(), reply);
+    }
+
+    /// The requests so far, head and all.
+    pub fn asked(&self) -> Vec<String> {
+        self.desk().asked.clone()
+    }
+
+    /// How many requests there were.
+    pub fn hits(&self) -> usize {
+        self.desk().asked.len()
+    }
+
+    /// How many connections there were, whether or not a request came by them.
+    pub fn connections(&self) -> usize {
+        self.desk().connections
+    }
+
+    /// Nobody listens any more; the address stays taken until the host is dropped.
+    pub fn go_down(&self) {
+        self.listening.abort();
+    }
+
+    /// Settings of a server that may fetch from loopback, and trusts this host's authority.
+    pub fn trusted_by(&self, settings: &mut Settings) {
+        settings.fetch_networks = Networks::parse(["127.0.0.1"]).expect("a network");
+        settings.fetch_roots = Some(self.authority.clone());
+    }
+
+    /// A world in which every name leads to this host.
+    pub fn names(&self) -> Names {
+        let ip: IpAddr = self.address.ip();
+        Names::by_hand(move |_| vec![ip])
+    }
+
+    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, desk: &Mutex<Desk>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let reply = {
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.asked.push(head);
+        let missing = || Reply::answer("404 Not Found", &[("content-type", "text/plain")], b"no");
+        desk.replies.get(&path).cloned().unwrap_or_else(missing)
+    };
+    // Whoever has had enough is gone, which is no fault of the host's.
+    match reply {
+        Reply::Bytes(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Reply::Silence => drop(stream.read_u8().await),
+        Reply::Endless(bytes) => {
+            for byte in bytes.iter().cycle() {
+                if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// A server's side of TLS, and the certificate of the authority that signed its own.
+fn certified(names: &[&str], spoil: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, Vec<u8>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    spoil(&mut params);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(with_ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .expect("a certificate and its key");
+    (TlsAcceptor::from(Arc::new(config)), authority.der().to_vec())
+}
+
+fn pem(certificate: &[u8]) -> String {
+    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("base64 is ASCII")).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
