@@ -361,7 +361,7 @@ mod tests {
                 assert!(PublicKey::ed25519(&spelling).is_err(), "{spelling:02x?}");
             }
         }
-        for fine in [word(2, 0, 0), word(0xeb, 0xff, 0x7f), word(1, 0, 1)] {
+        for fine in [word(2, 0, 0), word(0xeb, 0xff, 0x7f), word(0xef, 0xff, 0x7f), word(1, 0, 1)] {
             assert!(PublicKey::ed25519(&fine).is_ok(), "{fine:02x?}");
         }
     }

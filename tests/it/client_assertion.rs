@@ -4,6 +4,7 @@
 mod claims;
 mod header;
 mod keys;
+mod problems;
 mod spoilt;
 
 use serde_json::{Value, json};

@@ -289,7 +289,8 @@ fn a_jwt_06_what_is_too_long_is_not_read() {
     pkj.assert_good(&fits, "8 KiB");
     pkj.assert_refused(&padded(length + 3), "assertion_too_long", "more than 8 KiB");
     pkj.assert_refused(&"A".repeat(1 << 20), "assertion_too_long", "1 MB");
-    pkj.assert_refused(&".".repeat(8192), "assertion_not_compact", "dots");
+    pkj.assert_refused(&".".repeat(8192), "assertion_not_compact", "the last byte that is read");
+    pkj.assert_refused(&".".repeat(8193), "assertion_too_long", "the first that is not");
 }
 
 #[test]
