@@ -1,5 +1,6 @@
 //! The whole surface on one screen: path and method to handler. Paths are matched exactly; nothing is normalised, so
-//! nothing that stands before this server can read a path differently.
+//! nothing that stands before this server can read a path differently. Some clients and proxies end a path with a slash:
+//! where programs ask, that is one more spelling, listed like any other.
 
 use std::sync::Arc;
 
@@ -23,18 +24,33 @@ pub async fn answer(app: Arc<App>, request: Request) -> Response {
         _ => return unserved(&request),
     };
     match (verb, request.path()) {
-        (Verb::Get, "/.well-known/oauth-authorization-server") => {
-            open(discovery::authorization_server(app, now))
+        (
+            Verb::Get,
+            "/.well-known/oauth-authorization-server" | "/.well-known/oauth-authorization-server/",
+        ) => open(discovery::authorization_server(app, now)),
+        (Verb::Get, "/.well-known/openid-configuration" | "/.well-known/openid-configuration/") => {
+            open(discovery::openid_configuration(app, now))
         }
-        (Verb::Get, "/.well-known/openid-configuration") => open(discovery::openid_configuration(app, now)),
-        (Verb::Get, path::JWKS) => open(discovery::jwks(app, now)),
+        (Verb::Get, path::JWKS | "/.well-known/jwks.json/") => open(discovery::jwks(app, now)),
 
-        (Verb::Get, path::AUTHORIZE | "/authorize") => authorize::get(app, request, now).await,
-        (Verb::Post, path::AUTHORIZE | "/authorize") => authorize::post(app, request, now).await,
-        (Verb::Post, path::TOKEN | "/token") => open(token::post(app, request, now).await),
-        (Verb::Post, path::REGISTER | "/register") => open(register::post(app, request, now).await),
-        (Verb::Post, path::REVOKE | "/revoke") => open(revoke::post(app, request, now).await),
-        (Verb::Post, path::INTROSPECT) => open(introspect::post(app, request, now).await),
+        (Verb::Get, path::AUTHORIZE | "/authorize" | "/oauth/authorize/" | "/authorize/") => {
+            authorize::get(app, request, now).await
+        }
+        (Verb::Post, path::AUTHORIZE | "/authorize" | "/oauth/authorize/" | "/authorize/") => {
+            authorize::post(app, request, now).await
+        }
+        (Verb::Post, path::TOKEN | "/token" | "/oauth/token/" | "/token/") => {
+            open(token::post(app, request, now).await)
+        }
+        (Verb::Post, path::REGISTER | "/register" | "/oauth/register/" | "/register/") => {
+            open(register::post(app, request, now).await)
+        }
+        (Verb::Post, path::REVOKE | "/revoke" | "/oauth/revoke/" | "/revoke/") => {
+            open(revoke::post(app, request, now).await)
+        }
+        (Verb::Post, path::INTROSPECT | "/oauth/introspect/") => {
+            open(introspect::post(app, request, now).await)
+        }
 
         (Verb::Get, "/login") => login::get(app, request, now).await,
         (Verb::Post, "/login") => login::post(app, request, now).await,
@@ -62,19 +78,31 @@ enum Verb {
 /// Every path and its methods, for the answers to whoever asks otherwise; OPTIONS stands where programs in a page of
 /// another origin may ask, which for pages and the authorization endpoint none may (RFC 9700 2.6). The match above is
 /// what counts, and a test walks this list through it.
-pub const SURFACE: [(&str, &str); 20] = [
+pub const SURFACE: [(&str, &str); 32] = [
     ("/.well-known/oauth-authorization-server", "GET, HEAD, OPTIONS"),
+    ("/.well-known/oauth-authorization-server/", "GET, HEAD, OPTIONS"),
     ("/.well-known/openid-configuration", "GET, HEAD, OPTIONS"),
+    ("/.well-known/openid-configuration/", "GET, HEAD, OPTIONS"),
     (path::JWKS, "GET, HEAD, OPTIONS"),
+    ("/.well-known/jwks.json/", "GET, HEAD, OPTIONS"),
     (path::TOKEN, "POST, OPTIONS"),
+    ("/oauth/token/", "POST, OPTIONS"),
     ("/token", "POST, OPTIONS"),
+    ("/token/", "POST, OPTIONS"),
     (path::REGISTER, "POST, OPTIONS"),
+    ("/oauth/register/", "POST, OPTIONS"),
     ("/register", "POST, OPTIONS"),
+    ("/register/", "POST, OPTIONS"),
     (path::REVOKE, "POST, OPTIONS"),
+    ("/oauth/revoke/", "POST, OPTIONS"),
     ("/revoke", "POST, OPTIONS"),
+    ("/revoke/", "POST, OPTIONS"),
     (path::INTROSPECT, "POST, OPTIONS"),
+    ("/oauth/introspect/", "POST, OPTIONS"),
     (path::AUTHORIZE, "GET, HEAD, POST"),
+    ("/oauth/authorize/", "GET, HEAD, POST"),
     ("/authorize", "GET, HEAD, POST"),
+    ("/authorize/", "GET, HEAD, POST"),
     ("/login", "GET, HEAD, POST"),
     ("/consent", "GET, HEAD, POST"),
     ("/setup", "GET, HEAD, POST"),

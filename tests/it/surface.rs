@@ -7,24 +7,36 @@ use vestibule::routes::SURFACE;
 use crate::harness::{Answer, Browser, ClientApp, R1, RawAnswer, Server};
 
 /// The endpoints for programs: JSON in every failure, open to pages of any origin.
-const MACHINES: [&str; 7] = [
+const MACHINES: [&str; 14] = [
     "/oauth/token",
+    "/oauth/token/",
     "/token",
+    "/token/",
     "/oauth/register",
+    "/oauth/register/",
     "/register",
+    "/register/",
     "/oauth/revoke",
+    "/oauth/revoke/",
     "/revoke",
+    "/revoke/",
     "/oauth/introspect",
+    "/oauth/introspect/",
 ];
-const DOCUMENTS: [&str; 3] = [
+const DOCUMENTS: [&str; 6] = [
     "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/",
     "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/",
     "/.well-known/jwks.json",
+    "/.well-known/jwks.json/",
 ];
 /// Where a person is, and no script of another origin looks on.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "/oauth/authorize",
+    "/oauth/authorize/",
     "/authorize",
+    "/authorize/",
     "/login",
     "/consent",
     "/setup",
@@ -133,7 +145,10 @@ async fn a_http_17_30_a_path_has_one_spelling_and_a_method_one_place() {
             svc.len()
         )
     };
-    for path in ["/oauth/token", "/token", "/oauth/token?x=1", "http://evil.test/token"] {
+    // One slash at the end is a spelling of its own, two are not.
+    for path in
+        ["/oauth/token", "/token", "/oauth/token/", "/token/", "/oauth/token?x=1", "http://evil.test/token"]
+    {
         let answer = server.raw(post(path, "")).await;
         assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
     }
@@ -144,8 +159,12 @@ async fn a_http_17_30_a_path_has_one_spelling_and_a_method_one_place() {
         "/a/../token",
         "/oauth/../token",
         "/oauth//token",
-        "/token/",
+        "/token//",
+        "/oauth/token//",
+        "//token/",
         "/token/.",
+        "/token/x",
+        "/token%2F",
         "/token;x",
         "/token;x=y",
         "/TOKEN",
@@ -399,11 +418,12 @@ async fn c_bcp_23_24_29_a_web_08_09_pages_load_nothing_from_elsewhere_run_nothin
     assert!(!style.text().contains("url(http") && !style.text().contains("@import"));
 }
 
-#[tokio::test]
-async fn the_short_names_are_the_same_endpoints() {
+/// A client that spells every path with these before and after it: registers, is let in, refreshes, asks and revokes.
+async fn spelled(before: &str, after: &str) {
     let server = Server::start().await;
+    let path = |name: &str| format!("{before}{name}{after}");
     let app = ClientApp::fixture("pub");
-    let url = app.authorize_url(&[("resource", R1)]).replace("/oauth/authorize", "/authorize");
+    let url = app.authorize_url(&[("resource", R1)]).replace("/oauth/authorize", &path("/authorize"));
     let answer = Browser::new().allow(&server, &url, "alice").await;
     let code = answer.location_param("code").expect("a code");
     let fields = [
@@ -413,11 +433,38 @@ async fn the_short_names_are_the_same_endpoints() {
         ("redirect_uri", &app.redirect_uri),
         ("code_verifier", &app.pkce.verifier),
     ];
-    let tokens = crate::harness::Tokens::of(&server.post("/token").form(&fields).send().await);
+    let tokens = crate::harness::Tokens::of(&server.post(&path("/token")).form(&fields).send().await);
     let fields = [("token", tokens.refresh()), ("client_id", "pub")];
-    assert_eq!(server.post("/revoke").form(&fields).send().await.status.as_u16(), 200);
+    assert_eq!(server.post(&path("/revoke")).form(&fields).send().await.status.as_u16(), 200);
     app.refresh(&server, tokens.refresh(), &[]).await.assert_refused("invalid_grant");
     let body = json!({ "redirect_uris": ["https://x.test/cb"] });
-    assert_eq!(server.post("/register").json(&body).send().await.status.as_u16(), 201);
+    assert_eq!(server.post(&path("/register")).json(&body).send().await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn the_short_names_are_the_same_endpoints() {
+    spelled("", "").await;
+    let server = Server::start().await;
     assert_eq!(server.get("/").send().await.location(), "/account");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_path_for_programs_is_the_same_endpoint_and_of_a_page_is_nothing() {
+    spelled("", "/").await;
+    spelled("/oauth", "/").await;
+    let server = Server::start().await;
+    let conf = ClientApp::fixture("conf");
+    let tokens = conf.tokens(&server, "alice", &[("resource", R1)]).await;
+    let secret = conf.secret.as_deref().expect("conf has one");
+    let asked = server.post("/oauth/introspect/").basic(&conf.id, secret).form(&[("token", &tokens.access)]);
+    assert_eq!(asked.send().await.json()["active"], true);
+    for document in DOCUMENTS.iter().filter(|path| !path.ends_with('/')) {
+        let [plain, slash] =
+            [server.get(document).send().await, server.get(&format!("{document}/")).send().await];
+        assert_eq!((plain.status.as_u16(), &plain.body), (200, &slash.body), "{document}");
+        assert_eq!(plain.header("cache-control"), slash.header("cache-control"));
+    }
+    for path in PAGES.iter().filter(|path| !path.contains("authorize") && **path != "/") {
+        assert_eq!(server.get(&format!("{path}/")).send().await.status.as_u16(), 404, "{path}/");
+    }
 }
