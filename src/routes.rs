@@ -113,8 +113,20 @@ pub const SURFACE: [(&str, &str); 32] = [
     ("/healthz", "GET, HEAD"),
 ];
 
+/// Below it lies what programs look for, some of it nowhere: a client in a page tries several documents, and must see
+/// that one is missing rather than a failure of the network.
+const WELL_KNOWN: &str = "/.well-known/";
+
 fn methods_of(path: &str) -> Option<&'static str> {
     SURFACE.iter().find(|(served, _)| *served == path).map(|(_, methods)| *methods)
+}
+
+/// What a preflight for this path is told; `None` where no page of another origin may ask.
+fn cross_origin_methods(path: &str) -> Option<&'static str> {
+    match methods_of(path) {
+        Some(methods) => Some(methods).filter(|methods| methods.contains("OPTIONS")),
+        None => path.starts_with(WELL_KNOWN).then_some("GET, HEAD, OPTIONS"),
+    }
 }
 
 /// An answer that a page of any origin may read. There is nothing in it that cookies would add to, so any origin is
@@ -127,19 +139,14 @@ fn open(response: Response) -> Response {
 
 /// What a browser asks before a page of another origin may ask. Never needs anything, and changes nothing.
 fn preflight(request: &Request) -> Response {
-    match methods_of(request.path()) {
-        Some(methods) if methods.contains("OPTIONS") => {
-            let headers =
-                request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-            open(Response::new(Status::NO_CONTENT))
-                .with_header("access-control-allow-methods", methods)
-                // Reflected, because each revision of MCP adds headers of its own.
-                .with_header("access-control-allow-headers", headers)
-                .with_header("access-control-max-age", "86400")
-                .with_header("vary", "access-control-request-headers")
-        }
-        _ => unserved(request),
-    }
+    let Some(methods) = cross_origin_methods(request.path()) else { return unserved(request) };
+    let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
+    open(Response::new(Status::NO_CONTENT))
+        .with_header("access-control-allow-methods", methods)
+        // Reflected, because each revision of MCP adds headers of its own.
+        .with_header("access-control-allow-headers", headers)
+        .with_header("access-control-max-age", "86400")
+        .with_header("vary", "access-control-request-headers")
 }
 
 /// 405 for a path that is served otherwise, 404 for any other: JSON, but to whoever asks for HTML.
@@ -150,7 +157,8 @@ fn unserved(request: &Request) -> Response {
         error_description: &'static str,
     }
 
-    let (status, description) = match methods_of(request.path()) {
+    let methods = methods_of(request.path());
+    let (status, description) = match methods {
         Some(_) => (Status::METHOD_NOT_ALLOWED, "This path is not served with this method; see Allow."),
         None => (Status::NOT_FOUND, "There is nothing at this path."),
     };
@@ -160,9 +168,12 @@ fn unserved(request: &Request) -> Response {
         Response::json(status, &Body { error: "invalid_request", error_description: description })
     };
     // Caches may keep both statuses unasked (RFC 9110 15.1), and what is not served today may be tomorrow.
-    let response = response.no_store();
-    match methods_of(request.path()) {
-        Some(methods) => response.with_header("allow", methods),
+    let mut response = response.no_store();
+    if let Some(methods) = methods {
+        response = response.with_header("allow", methods);
+    }
+    match cross_origin_methods(request.path()) {
+        Some(_) => open(response),
         None => response,
     }
 }

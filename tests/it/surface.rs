@@ -119,7 +119,7 @@ async fn head_is_get_without_the_body() {
 async fn any_other_path_is_404_in_the_callers_language() {
     let server = Server::start().await;
     for path in
-        ["/nothing", "/oauth", "/oauth/", "/.well-known/", "/admin", "/favicon.ico", "/.env", "/userinfo"]
+        ["/nothing", "/oauth", "/oauth/", "/.well-known", "/admin", "/favicon.ico", "/.env", "/userinfo"]
     {
         for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
             let answer = server.ask(method.clone(), path).send().await;
@@ -297,6 +297,50 @@ async fn a_tk_04_c_o21_41_c_bb_04_any_origin_may_ask_a_machine_endpoint_and_none
 }
 
 #[tokio::test]
+async fn a_page_of_any_origin_can_read_that_a_document_is_missing_or_a_method_is_not_served() {
+    let server = Server::start().await;
+    let origin = "http://localhost:6274";
+    let before = (server.rows(), server.audit().len());
+    // What clients try one after the other, and what nobody tries.
+    for path in [
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration/mcp",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server//",
+        "/.well-known/",
+    ] {
+        let preflight = server
+            .ask(Method::OPTIONS, path)
+            .header("origin", origin)
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "mcp-protocol-version")
+            .send()
+            .await;
+        assert_eq!(preflight.status.as_u16(), 204, "{path}");
+        assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(preflight.header("access-control-allow-methods"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(preflight.header("access-control-allow-headers"), Some("mcp-protocol-version"));
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let answer = server.ask(method, path).header("origin", origin).send().await;
+            assert_json_error(&answer, 404);
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+        assert_eq!(server.get(path).header("accept", "text/html").send().await.status.as_u16(), 404);
+    }
+    for path in MACHINES.iter().chain(&DOCUMENTS) {
+        let method = if MACHINES.contains(path) { Method::GET } else { Method::POST };
+        for method in [method, Method::PUT, Method::DELETE] {
+            let answer = server.ask(method, path).header("origin", origin).send().await;
+            assert_json_error(&answer, 405);
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+        }
+    }
+    assert_eq!((server.rows(), server.audit().len()), before);
+}
+
+#[tokio::test]
 async fn a_preflight_needs_nothing_and_changes_nothing() {
     let server = Server::start().await;
     let before = (server.rows(), server.audit().len());
@@ -324,7 +368,7 @@ async fn c_bcp_21_no_page_answers_a_script_of_another_origin() {
     let server = Server::start().await;
     let browser = Browser::signed_in(&server, "alice").await;
     for path in PAGES {
-        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS, Method::PUT] {
             for origin in ["https://evil.test", "null", "https://as.test"] {
                 let asked = server.ask(method.clone(), path).header("origin", origin);
                 let asked =
