@@ -49,7 +49,7 @@
 //! - No error goes to an address that was not checked: only a `Callback` can redirect.
 //! - Single use is decided by one conditional statement, in the transaction that issues what it pays for.
 //! - A refusal is a value and commits; a fault is an error and rolls back; neither is ever the other.
-//! - The database holds no secret that could be used: only SHA-256 of each (its signing keys are its own).
+//! - The database holds no secret that could be used: only SHA-256 of each (its own keys aside).
 //! - Paths are never normalised, the issuer is never derived from a request, nothing from a form is believed twice.
 //!
 //! # Where to add

@@ -44,7 +44,7 @@ pub struct App {
     pub passwords: Passwords,
     /// Cookies and form tokens.
     pub browser: Browser,
-    /// Derives and tags refresh tokens.
+    /// Derives codes and refresh tokens, and tags these.
     pub chain_key: ChainKey,
     keys: Keys,
     published: Published,

@@ -12,12 +12,13 @@ use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::http::{Form, Request, Response};
 use crate::limits::{Key, Kind, Wait};
+use crate::oauth::authorization_code::code_of;
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
 use crate::oauth::client::Client;
 use crate::oauth::ids::{AuthorizationId, ClientId};
 use crate::oauth::params::Params;
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
-use crate::oauth::secret::{Secret, SecretHash, SecretKind};
+use crate::oauth::secret::SecretHash;
 use crate::store::authorization_codes::{self, AuthorizationCode};
 use crate::store::authorizations::{self, Approval, Authorization, Stage};
 use crate::store::sessions::{self, SignedIn};
@@ -206,9 +207,32 @@ impl Visit {
         };
         let redirect_uri = Some(authorization.redirect_uri.as_str());
         match Callback::identify(&client, redirect_uri, authorization.state.as_deref(), &self.app.issuer) {
+            Ok(callback) if matches!(authorization.stage, Stage::Answered) => {
+                self.repeat(tx, &authorization, &callback, session)
+            }
             Ok(callback) => self.step(tx, authorization, &client, callback, session),
             Err(refusal) => Ok(Next::Show(refusal)),
         }
+    }
+
+    /// A second visit of an answered request: a double click, whose first answer the browser threw away. Whoever the
+    /// code is for is sent on with that very code while it can be redeemed. Nothing is made here, and nothing decided.
+    fn repeat(
+        &self,
+        tx: &ReadTx<'_>,
+        authorization: &Authorization,
+        callback: &Callback,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        let code = code_of(&authorization.id, &self.app.chain_key);
+        let row = authorization_codes::find(tx, &code.hash())?.filter(|row| row.is_redeemable(self.now));
+        let is_theirs = row.zip(session).is_some_and(|(row, session)| {
+            row.user_id == session.user().id && is_fresh_enough(authorization, session)
+        });
+        if is_theirs {
+            return Ok(Next::Go(callback.success_url(code.expose())));
+        }
+        Ok(Next::Show(PageRefusal::AuthorizationAnswered))
     }
 
     /// Does what [`decide`] says.
@@ -276,9 +300,9 @@ impl Visit {
         callback: &Callback,
     ) -> Result<Next, Fault> {
         if !authorizations::answer(tx, &authorization.id)? {
-            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+            return Ok(Next::Show(PageRefusal::AuthorizationAnswered));
         }
-        let code = Secret::new(SecretKind::AuthorizationCode);
+        let code = code_of(&authorization.id, &self.app.chain_key);
         let row = AuthorizationCode {
             hash: code.hash(),
             client_id: client.id.clone(),
@@ -316,7 +340,7 @@ impl Visit {
         session: Option<&SignedIn>,
     ) -> Result<Next, Fault> {
         if !authorizations::answer(tx, &authorization.id)? {
-            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+            return Ok(Next::Show(PageRefusal::AuthorizationAnswered));
         }
         self.refuse(tx, refusal, callback, client, session)
     }

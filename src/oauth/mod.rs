@@ -3,6 +3,7 @@
 //! No I/O, no database, no HTTP, no clock: the time is a parameter, and text comes in as text. A type here is
 //! made by parsing and by nothing else, also when it comes back from the database.
 
+pub mod authorization_code;
 pub mod authorize_request;
 pub mod claims;
 pub mod client;

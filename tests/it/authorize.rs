@@ -1,5 +1,6 @@
 //! The authorization endpoint, parameter by parameter: to whom an answer goes, and what it says.
 
+mod again;
 mod decision;
 mod prompt;
 mod resources;
