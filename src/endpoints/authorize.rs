@@ -10,7 +10,7 @@ use crate::app::offer::{self, Offer, Terms, is_remembered, may_skip_consent};
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
-use crate::http::{Form, Request, Response};
+use crate::http::{Form, Method, Request, Response};
 use crate::limits::{Key, Kind, Wait};
 use crate::oauth::authorization_code::code_of;
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
@@ -51,13 +51,17 @@ async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) ->
         now,
     };
     let params = Params::collect(form.pairs());
-    // The way back from a page stores nothing new, so only requests count.
-    let is_new = params.get("authorization").is_none() || params.get("client_id").is_some();
-    let address = Key::address(request.client_ip());
-    if is_new && let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
-        return problem::busy(&request, wait);
-    }
-    let done = app.store.write(move |tx| visit.handle(tx, &params)).await;
+    let done = if *request.method() == Method::HEAD {
+        app.store.read(|tx| visit.look(tx, &params))
+    } else {
+        // The way back from a page stores nothing new, so only requests count.
+        let is_new = params.get("authorization").is_none() || params.get("client_id").is_some();
+        let address = Key::address(request.client_ip());
+        if is_new && let Err(Wait(wait)) = app.limits.take(Kind::Authorization, address, now) {
+            return problem::busy(&request, wait);
+        }
+        app.store.write(move |tx| visit.handle(tx, &params)).await
+    };
     match done {
         Ok(Next::Go(url)) => Response::see_other(&url).no_store(),
         Ok(Next::Refuse { refusal, callback, way }) => {
@@ -81,6 +85,13 @@ enum Next {
     Refuse { refusal: AuthorizeRefusal, callback: Box<Callback>, way: Way },
     /// Look at a problem, since there is nobody to go back to.
     Show(PageRefusal),
+}
+
+impl Next {
+    fn refuse(refusal: AuthorizeRefusal, callback: Callback, session: Option<&SignedIn>) -> Self {
+        let way = if callback.is_trusted() || session.is_some() { Way::Redirect } else { Way::Link };
+        Self::Refuse { refusal, callback: Box::new(callback), way }
+    }
 }
 
 /// How an error reaches a client.
@@ -107,7 +118,7 @@ impl Visit {
         };
         let next = match (params.get("authorization"), params.get("client_id")) {
             (Some(id), None) => self.resume(tx, id, session.as_ref()),
-            (_, client_id) => self.begin(tx, params, client_id, session.as_ref()),
+            _ => self.begin(tx, params, session.as_ref()),
         }?;
         if let Next::Show(refusal) = &next {
             let named = params.get("client_id").and_then(|id| ClientId::parse(id).ok());
@@ -121,33 +132,54 @@ impl Visit {
         Ok(next)
     }
 
-    /// A new request: to whom, then what, then on to the first step.
-    fn begin(
+    /// HEAD: what GET tells a browser in which nobody is signed in. Programs look before they send a person, and a look
+    /// leaves nothing behind.
+    fn look(&self, tx: &ReadTx<'_>, params: &Params) -> Result<Next, Fault> {
+        if params.get("authorization").is_some() && params.get("client_id").is_none() {
+            return Ok(Next::Go("/login".to_owned()));
+        }
+        let (client, callback) = match self.identify(tx, params)? {
+            Ok(identified) => identified,
+            Err(refusal) => return Ok(Next::Show(refusal)),
+        };
+        let refusal = match self.check(tx, params, &client)? {
+            Ok(asked) if asked.prompt == Prompt::None => AuthorizeRefusal::LoginRequired,
+            Ok(_) => return Ok(Next::Go("/login".to_owned())),
+            Err(refusal) => refusal,
+        };
+        Ok(Next::refuse(refusal, callback, None))
+    }
+
+    /// To whom an answer goes, or why a person must look at a problem instead.
+    fn identify(
         &self,
-        tx: &WriteTx<'_>,
+        tx: &ReadTx<'_>,
         params: &Params,
-        client_id: Option<&str>,
-        session: Option<&SignedIn>,
-    ) -> Result<Next, Fault> {
-        let Some(id) = client_id.filter(|_| !params.is_repeated("client_id")) else {
-            return Ok(Next::Show(PageRefusal::ClientMissing));
+    ) -> Result<Result<(Client, Callback), PageRefusal>, Fault> {
+        let Some(id) = params.get("client_id").filter(|_| !params.is_repeated("client_id")) else {
+            return Ok(Err(PageRefusal::ClientMissing));
         };
         let client = match ClientId::parse(id) {
             Ok(id) => clients::find(tx, &id)?,
             Err(_) => None,
         };
-        let Some(client) = client else { return Ok(Next::Show(PageRefusal::ClientUnknown)) };
+        let Some(client) = client else { return Ok(Err(PageRefusal::ClientUnknown)) };
         if params.is_repeated("redirect_uri") {
-            return Ok(Next::Show(PageRefusal::RedirectUriMissing));
+            return Ok(Err(PageRefusal::RedirectUriMissing));
         }
-        let redirect_uri = params.get("redirect_uri");
         // Of two states none is the client's own, and one that no URL could carry back is none either.
         let state = params.raw_state().filter(|_| !params.is_repeated("state"));
         if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
-            return Ok(Next::Show(PageRefusal::FormMalformed));
+            return Ok(Err(PageRefusal::FormMalformed));
         }
-        let callback = match Callback::identify(&client, redirect_uri, state, &self.app.issuer) {
-            Ok(callback) => callback,
+        let callback = Callback::identify(&client, params.get("redirect_uri"), state, &self.app.issuer);
+        Ok(callback.map(|callback| (client, callback)))
+    }
+
+    /// A new request: to whom, then what, then on to the first step.
+    fn begin(&self, tx: &WriteTx<'_>, params: &Params, session: Option<&SignedIn>) -> Result<Next, Fault> {
+        let (client, callback) = match self.identify(tx, params)? {
+            Ok(identified) => identified,
             Err(refusal) => return Ok(Next::Show(refusal)),
         };
         let asked = match self.check(tx, params, &client)? {
@@ -158,8 +190,8 @@ impl Visit {
             id: AuthorizationId::new(),
             client_id: client.id.clone(),
             redirect_uri: callback.redirect_uri().to_owned(),
-            redirect_uri_sent: redirect_uri.is_some(),
-            state: state.map(str::to_owned),
+            redirect_uri_sent: params.get("redirect_uri").is_some(),
+            state: callback.state().map(str::to_owned),
             scope: asked.scope,
             resources: asked.resources,
             challenge: asked.challenge,
@@ -364,8 +396,7 @@ impl Visit {
             Some(session) => entry.user(&session.user().id).record(tx, self.now)?,
             None => entry.record(tx, self.now)?,
         }
-        let way = if callback.is_trusted() || session.is_some() { Way::Redirect } else { Way::Link };
-        Ok(Next::Refuse { refusal, callback: Box::new(callback), way })
+        Ok(Next::refuse(refusal, callback, session))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod again;
 mod decision;
+mod look;
 mod prompt;
 mod resources;
 mod stranger;
