@@ -52,7 +52,7 @@
 //! - No error goes to an address that was not checked: only a `Callback` can redirect.
 //! - Single use is decided by one conditional statement, in the transaction that issues what it pays for.
 //! - A refusal is a value and commits; a fault is an error and rolls back; neither is ever the other.
-//! - The database holds no secret that could be used: only SHA-256 of each (its signing keys are its own).
+//! - The database holds no secret that could be used: only SHA-256 of each (its own keys aside).
 //! - Paths are never normalised, the issuer is never derived from a request, nothing from a form is believed twice.
 //!
 //! # Where to add
@@ -62,7 +62,7 @@
 //! `unsupported_grant_type` follow from the list. Then `tests/it/token_<grant>.rs`.
 //!
 //! **A page**: a view in `view/`, a handler in `pages/` with `get` and `post`, its path in `routes.rs`. If it is a step of
-//! the sign-in, a `Step` in `endpoints/authorize.rs`. Form tokens, headers and escaping come with the types.
+//! the sign-in, a `Step` in `endpoints/authorize/decide.rs`. Form tokens, headers and escaping come with the types.
 //!
 //! **A table**: `schema.sql` with a comment per column; after the first release a step in `store/schema.rs`; a file in
 //! `store/` with its few verbs (`insert`, `find`, `list`, a domain verb such as `redeem`, `remove`); a line in

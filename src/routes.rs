@@ -1,5 +1,6 @@
 //! The whole surface on one screen: path and method to handler. Paths are matched exactly; nothing is normalised, so
-//! nothing that stands before this server can read a path differently.
+//! nothing that stands before this server can read a path differently. Some clients and proxies end a path with a slash:
+//! where programs ask, that is one more spelling, listed like any other.
 
 use std::sync::Arc;
 
@@ -23,18 +24,33 @@ pub async fn answer(app: Arc<App>, request: Request) -> Response {
         _ => return unserved(&request),
     };
     match (verb, request.path()) {
-        (Verb::Get, "/.well-known/oauth-authorization-server") => {
-            open(discovery::authorization_server(app, now))
+        (
+            Verb::Get,
+            "/.well-known/oauth-authorization-server" | "/.well-known/oauth-authorization-server/",
+        ) => open(discovery::authorization_server(app, now)),
+        (Verb::Get, "/.well-known/openid-configuration" | "/.well-known/openid-configuration/") => {
+            open(discovery::openid_configuration(app, now))
         }
-        (Verb::Get, "/.well-known/openid-configuration") => open(discovery::openid_configuration(app, now)),
-        (Verb::Get, path::JWKS) => open(discovery::jwks(app, now)),
+        (Verb::Get, path::JWKS | "/.well-known/jwks.json/") => open(discovery::jwks(app, now)),
 
-        (Verb::Get, path::AUTHORIZE | "/authorize") => authorize::get(app, request, now).await,
-        (Verb::Post, path::AUTHORIZE | "/authorize") => authorize::post(app, request, now).await,
-        (Verb::Post, path::TOKEN | "/token") => open(token::post(app, request, now).await),
-        (Verb::Post, path::REGISTER | "/register") => open(register::post(app, request, now).await),
-        (Verb::Post, path::REVOKE | "/revoke") => open(revoke::post(app, request, now).await),
-        (Verb::Post, path::INTROSPECT) => open(introspect::post(app, request, now).await),
+        (Verb::Get, path::AUTHORIZE | "/authorize" | "/oauth/authorize/" | "/authorize/") => {
+            authorize::get(app, request, now).await
+        }
+        (Verb::Post, path::AUTHORIZE | "/authorize" | "/oauth/authorize/" | "/authorize/") => {
+            authorize::post(app, request, now).await
+        }
+        (Verb::Post, path::TOKEN | "/token" | "/oauth/token/" | "/token/") => {
+            open(token::post(app, request, now).await)
+        }
+        (Verb::Post, path::REGISTER | "/register" | "/oauth/register/" | "/register/") => {
+            open(register::post(app, request, now).await)
+        }
+        (Verb::Post, path::REVOKE | "/revoke" | "/oauth/revoke/" | "/revoke/") => {
+            open(revoke::post(app, request, now).await)
+        }
+        (Verb::Post, path::INTROSPECT | "/oauth/introspect/") => {
+            open(introspect::post(app, request, now).await)
+        }
 
         (Verb::Get, "/login") => login::get(app, request, now).await,
         (Verb::Post, "/login") => login::post(app, request, now).await,
@@ -62,19 +78,31 @@ enum Verb {
 /// Every path and its methods, for the answers to whoever asks otherwise; OPTIONS stands where programs in a page of
 /// another origin may ask, which for pages and the authorization endpoint none may (RFC 9700 2.6). The match above is
 /// what counts, and a test walks this list through it.
-pub const SURFACE: [(&str, &str); 20] = [
+pub const SURFACE: [(&str, &str); 32] = [
     ("/.well-known/oauth-authorization-server", "GET, HEAD, OPTIONS"),
+    ("/.well-known/oauth-authorization-server/", "GET, HEAD, OPTIONS"),
     ("/.well-known/openid-configuration", "GET, HEAD, OPTIONS"),
+    ("/.well-known/openid-configuration/", "GET, HEAD, OPTIONS"),
     (path::JWKS, "GET, HEAD, OPTIONS"),
+    ("/.well-known/jwks.json/", "GET, HEAD, OPTIONS"),
     (path::TOKEN, "POST, OPTIONS"),
+    ("/oauth/token/", "POST, OPTIONS"),
     ("/token", "POST, OPTIONS"),
+    ("/token/", "POST, OPTIONS"),
     (path::REGISTER, "POST, OPTIONS"),
+    ("/oauth/register/", "POST, OPTIONS"),
     ("/register", "POST, OPTIONS"),
+    ("/register/", "POST, OPTIONS"),
     (path::REVOKE, "POST, OPTIONS"),
+    ("/oauth/revoke/", "POST, OPTIONS"),
     ("/revoke", "POST, OPTIONS"),
+    ("/revoke/", "POST, OPTIONS"),
     (path::INTROSPECT, "POST, OPTIONS"),
+    ("/oauth/introspect/", "POST, OPTIONS"),
     (path::AUTHORIZE, "GET, HEAD, POST"),
+    ("/oauth/authorize/", "GET, HEAD, POST"),
     ("/authorize", "GET, HEAD, POST"),
+    ("/authorize/", "GET, HEAD, POST"),
     ("/login", "GET, HEAD, POST"),
     ("/consent", "GET, HEAD, POST"),
     ("/setup", "GET, HEAD, POST"),
@@ -85,8 +113,20 @@ pub const SURFACE: [(&str, &str); 20] = [
     ("/healthz", "GET, HEAD"),
 ];
 
+/// Below it lies what programs look for, some of it nowhere: a client in a page tries several documents, and must see
+/// that one is missing rather than a failure of the network.
+const WELL_KNOWN: &str = "/.well-known/";
+
 fn methods_of(path: &str) -> Option<&'static str> {
     SURFACE.iter().find(|(served, _)| *served == path).map(|(_, methods)| *methods)
+}
+
+/// What a preflight for this path is told; `None` where no page of another origin may ask.
+fn cross_origin_methods(path: &str) -> Option<&'static str> {
+    match methods_of(path) {
+        Some(methods) => Some(methods).filter(|methods| methods.contains("OPTIONS")),
+        None => path.starts_with(WELL_KNOWN).then_some("GET, HEAD, OPTIONS"),
+    }
 }
 
 /// An answer that a page of any origin may read. There is nothing in it that cookies would add to, so any origin is
@@ -99,19 +139,14 @@ fn open(response: Response) -> Response {
 
 /// What a browser asks before a page of another origin may ask. Never needs anything, and changes nothing.
 fn preflight(request: &Request) -> Response {
-    match methods_of(request.path()) {
-        Some(methods) if methods.contains("OPTIONS") => {
-            let headers =
-                request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-            open(Response::new(Status::NO_CONTENT))
-                .with_header("access-control-allow-methods", methods)
-                // Reflected, because each revision of MCP adds headers of its own.
-                .with_header("access-control-allow-headers", headers)
-                .with_header("access-control-max-age", "86400")
-                .with_header("vary", "access-control-request-headers")
-        }
-        _ => unserved(request),
-    }
+    let Some(methods) = cross_origin_methods(request.path()) else { return unserved(request) };
+    let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
+    open(Response::new(Status::NO_CONTENT))
+        .with_header("access-control-allow-methods", methods)
+        // Reflected, because each revision of MCP adds headers of its own.
+        .with_header("access-control-allow-headers", headers)
+        .with_header("access-control-max-age", "86400")
+        .with_header("vary", "access-control-request-headers")
 }
 
 /// 405 for a path that is served otherwise, 404 for any other: JSON, but to whoever asks for HTML.
@@ -122,7 +157,8 @@ fn unserved(request: &Request) -> Response {
         error_description: &'static str,
     }
 
-    let (status, description) = match methods_of(request.path()) {
+    let methods = methods_of(request.path());
+    let (status, description) = match methods {
         Some(_) => (Status::METHOD_NOT_ALLOWED, "This path is not served with this method; see Allow."),
         None => (Status::NOT_FOUND, "There is nothing at this path."),
     };
@@ -132,9 +168,12 @@ fn unserved(request: &Request) -> Response {
         Response::json(status, &Body { error: "invalid_request", error_description: description })
     };
     // Caches may keep both statuses unasked (RFC 9110 15.1), and what is not served today may be tomorrow.
-    let response = response.no_store();
-    match methods_of(request.path()) {
-        Some(methods) => response.with_header("allow", methods),
+    let mut response = response.no_store();
+    if let Some(methods) = methods {
+        response = response.with_header("allow", methods);
+    }
+    match cross_origin_methods(request.path()) {
+        Some(_) => open(response),
         None => response,
     }
 }

@@ -233,6 +233,9 @@ where
     }
 }
 
+/// When to try again what took too long: it was given up, but the work behind it may go on for a moment.
+const RETRY_AFTER: &str = "5";
+
 /// The handler's answer; 503 if it takes too long, and 500 if it panics: one broken request must not take
 /// the others of its connection with it.
 async fn in_time<F: Future<Output = Response>>(mut handled: Pin<Box<F>>, request_time: Duration) -> Response {
@@ -248,6 +251,7 @@ async fn in_time<F: Future<Output = Response>>(mut handled: Pin<Box<F>>, request
     }
     tokio::time::timeout(request_time, poll_fn(attempt)).await.unwrap_or_else(|_| {
         error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
+            .with_header("retry-after", RETRY_AFTER)
             .because("the request's time was up")
     })
 }

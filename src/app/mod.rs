@@ -49,7 +49,7 @@ pub struct App {
     pub browser: Browser,
     /// Documents of others.
     pub fetcher: Fetcher,
-    /// Derives and tags refresh tokens.
+    /// Derives codes and refresh tokens, and tags these.
     pub chain_key: ChainKey,
     keys: Keys,
     published: Published,

@@ -194,9 +194,16 @@ const fn words(refusal: &PageRefusal) -> Words {
         },
         PageRefusal::AuthorizationUnknown => Words {
             title: "Nothing is waiting here",
-            what: "The request that this page belongs to has expired or was answered already.",
-            why: "A request waits for some minutes and gets one answer.",
+            what: "The request that this page belongs to has expired or is not yours.",
+            why: "A request waits for some minutes, and for one person.",
             next: "Go back to the app and connect again.",
+            command: None,
+        },
+        PageRefusal::AuthorizationAnswered => Words {
+            title: "The app has its answer",
+            what: "The request that this page belongs to was answered already.",
+            why: "A request gets one answer, and this one went to the app.",
+            next: "Close this page and go back to the app. If it still waits there, connect again.",
             command: None,
         },
         PageRefusal::FormTokenWrong => Words {
@@ -243,6 +250,7 @@ mod tests {
             PageRefusal::RedirectUriMissing,
             PageRefusal::RedirectUriUnknown("https://evil.test".to_owned()),
             PageRefusal::AuthorizationUnknown,
+            PageRefusal::AuthorizationAnswered,
             PageRefusal::FormTokenWrong,
             PageRefusal::CrossSite,
             PageRefusal::FormMalformed,

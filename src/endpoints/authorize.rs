@@ -3,27 +3,32 @@
 //! A request is checked once and kept as a row; the pages carry its id. After every step the browser comes back here,
 //! and [`decide`] says what is next, so no page needs to know another, and a second factor would be one more [`Step`].
 
+mod decide;
+
 use std::sync::Arc;
 
 use super::{FORM_BYTES_MAX, log_reason, register_command};
 use crate::app::client_documents::{Freshness, Unlearnt, learn};
-use crate::app::offer::{self, Offer, Terms, is_remembered, may_skip_consent};
+use crate::app::offer::{self, Offer, is_remembered, may_skip_consent};
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
-use crate::http::{Form, Request, Response};
+use crate::http::{Form, Method, Request, Response};
 use crate::limits::{Key, Kind, Wait};
+use crate::oauth::authorization_code::code_of;
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
 use crate::oauth::client::Client;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{AuthorizationId, ClientId};
 use crate::oauth::params::Params;
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
-use crate::oauth::secret::{Secret, SecretHash, SecretKind};
+use crate::oauth::secret::SecretHash;
 use crate::store::authorization_codes::{self, AuthorizationCode};
 use crate::store::authorizations::{self, Approval, Authorization, Stage};
 use crate::store::sessions::{self, SignedIn};
 use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
+
+use decide::{Agreement, Step, decide, is_fresh_enough};
 
 /// The longest `state` that is kept, as it arrived: a form could bring much more than a URL can carry back.
 const STATE_BYTES_MAX: usize = 8 * 1024;
@@ -63,7 +68,11 @@ async fn answer(app: &Arc<App>, request: Request, form: &Form, now: UnixTime) ->
             return response;
         }
     }
-    let done = app.store.write(move |tx| visit.handle(tx, &params)).await;
+    let done = if *request.method() == Method::HEAD {
+        app.store.read(|tx| visit.look(tx, &params))
+    } else {
+        app.store.write(move |tx| visit.handle(tx, &params)).await
+    };
     match done {
         Ok(Next::Go(url)) => Response::see_other(&url).no_store(),
         Ok(Next::Refuse { refusal, callback, way }) => {
@@ -87,6 +96,13 @@ enum Next {
     Refuse { refusal: AuthorizeRefusal, callback: Box<Callback>, way: Way },
     /// Look at a problem, since there is nobody to go back to.
     Show(PageRefusal),
+}
+
+impl Next {
+    fn refuse(refusal: AuthorizeRefusal, callback: Callback, session: Option<&SignedIn>) -> Self {
+        let way = if callback.is_trusted() || session.is_some() { Way::Redirect } else { Way::Link };
+        Self::Refuse { refusal, callback: Box::new(callback), way }
+    }
 }
 
 /// How an error reaches a client.
@@ -140,7 +156,7 @@ impl Visit {
         };
         let next = match (params.get("authorization"), params.get("client_id")) {
             (Some(id), None) => self.resume(tx, id, session.as_ref()),
-            (_, client_id) => self.begin(tx, params, client_id, session.as_ref()),
+            _ => self.begin(tx, params, session.as_ref()),
         }?;
         if let Next::Show(refusal) = &next {
             let named = params.get("client_id").and_then(|id| ClientId::parse(id).ok());
@@ -154,33 +170,54 @@ impl Visit {
         Ok(next)
     }
 
-    /// A new request: to whom, then what, then on to the first step.
-    fn begin(
+    /// HEAD: what GET tells a browser in which nobody is signed in. Programs look before they send a person, and a look
+    /// leaves nothing behind.
+    fn look(&self, tx: &ReadTx<'_>, params: &Params) -> Result<Next, Fault> {
+        if params.get("authorization").is_some() && params.get("client_id").is_none() {
+            return Ok(Next::Go("/login".to_owned()));
+        }
+        let (client, callback) = match self.identify(tx, params)? {
+            Ok(identified) => identified,
+            Err(refusal) => return Ok(Next::Show(refusal)),
+        };
+        let refusal = match self.check(tx, params, &client)? {
+            Ok(asked) if asked.prompt == Prompt::None => AuthorizeRefusal::LoginRequired,
+            Ok(_) => return Ok(Next::Go("/login".to_owned())),
+            Err(refusal) => refusal,
+        };
+        Ok(Next::refuse(refusal, callback, None))
+    }
+
+    /// To whom an answer goes, or why a person must look at a problem instead.
+    fn identify(
         &self,
-        tx: &WriteTx<'_>,
+        tx: &ReadTx<'_>,
         params: &Params,
-        client_id: Option<&str>,
-        session: Option<&SignedIn>,
-    ) -> Result<Next, Fault> {
-        let Some(id) = client_id.filter(|_| !params.is_repeated("client_id")) else {
-            return Ok(Next::Show(PageRefusal::ClientMissing));
+    ) -> Result<Result<(Client, Callback), PageRefusal>, Fault> {
+        let Some(id) = params.get("client_id").filter(|_| !params.is_repeated("client_id")) else {
+            return Ok(Err(PageRefusal::ClientMissing));
         };
         let client = match ClientId::parse(id) {
             Ok(id) => clients::find(tx, &id)?,
             Err(_) => None,
         };
-        let Some(client) = client else { return Ok(Next::Show(PageRefusal::ClientUnknown)) };
+        let Some(client) = client else { return Ok(Err(PageRefusal::ClientUnknown)) };
         if params.is_repeated("redirect_uri") {
-            return Ok(Next::Show(PageRefusal::RedirectUriMissing));
+            return Ok(Err(PageRefusal::RedirectUriMissing));
         }
-        let redirect_uri = params.get("redirect_uri");
         // Of two states none is the client's own, and one that no URL could carry back is none either.
         let state = params.raw_state().filter(|_| !params.is_repeated("state"));
         if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
-            return Ok(Next::Show(PageRefusal::FormMalformed));
+            return Ok(Err(PageRefusal::FormMalformed));
         }
-        let callback = match Callback::identify(&client, redirect_uri, state, &self.app.issuer) {
-            Ok(callback) => callback,
+        let callback = Callback::identify(&client, params.get("redirect_uri"), state, &self.app.issuer);
+        Ok(callback.map(|callback| (client, callback)))
+    }
+
+    /// A new request: to whom, then what, then on to the first step.
+    fn begin(&self, tx: &WriteTx<'_>, params: &Params, session: Option<&SignedIn>) -> Result<Next, Fault> {
+        let (client, callback) = match self.identify(tx, params)? {
+            Ok(identified) => identified,
             Err(refusal) => return Ok(Next::Show(refusal)),
         };
         let asked = match self.check(tx, params, &client)? {
@@ -191,8 +228,8 @@ impl Visit {
             id: AuthorizationId::new(),
             client_id: client.id.clone(),
             redirect_uri: callback.redirect_uri().to_owned(),
-            redirect_uri_sent: redirect_uri.is_some(),
-            state: state.map(str::to_owned),
+            redirect_uri_sent: params.get("redirect_uri").is_some(),
+            state: callback.state().map(str::to_owned),
             scope: asked.scope,
             resources: asked.resources,
             challenge: asked.challenge,
@@ -240,9 +277,32 @@ impl Visit {
         };
         let redirect_uri = Some(authorization.redirect_uri.as_str());
         match Callback::identify(&client, redirect_uri, authorization.state.as_deref(), &self.app.issuer) {
+            Ok(callback) if matches!(authorization.stage, Stage::Answered) => {
+                self.repeat(tx, &authorization, &callback, session)
+            }
             Ok(callback) => self.step(tx, authorization, &client, callback, session),
             Err(refusal) => Ok(Next::Show(refusal)),
         }
+    }
+
+    /// A second visit of an answered request: a double click, whose first answer the browser threw away. Whoever the
+    /// code is for is sent on with that very code while it can be redeemed. Nothing is made here, and nothing decided.
+    fn repeat(
+        &self,
+        tx: &ReadTx<'_>,
+        authorization: &Authorization,
+        callback: &Callback,
+        session: Option<&SignedIn>,
+    ) -> Result<Next, Fault> {
+        let code = code_of(&authorization.id, &self.app.chain_key);
+        let row = authorization_codes::find(tx, &code.hash())?.filter(|row| row.is_redeemable(self.now));
+        let is_theirs = row.zip(session).is_some_and(|(row, session)| {
+            row.user_id == session.user().id && is_fresh_enough(authorization, session)
+        });
+        if is_theirs {
+            return Ok(Next::Go(callback.success_url(code.expose())));
+        }
+        Ok(Next::Show(PageRefusal::AuthorizationAnswered))
     }
 
     /// Does what [`decide`] says.
@@ -310,9 +370,9 @@ impl Visit {
         callback: &Callback,
     ) -> Result<Next, Fault> {
         if !authorizations::answer(tx, &authorization.id)? {
-            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+            return Ok(Next::Show(PageRefusal::AuthorizationAnswered));
         }
-        let code = Secret::new(SecretKind::AuthorizationCode);
+        let code = code_of(&authorization.id, &self.app.chain_key);
         let row = AuthorizationCode {
             hash: code.hash(),
             client_id: client.id.clone(),
@@ -350,7 +410,7 @@ impl Visit {
         session: Option<&SignedIn>,
     ) -> Result<Next, Fault> {
         if !authorizations::answer(tx, &authorization.id)? {
-            return Ok(Next::Show(PageRefusal::AuthorizationUnknown));
+            return Ok(Next::Show(PageRefusal::AuthorizationAnswered));
         }
         self.refuse(tx, refusal, callback, client, session)
     }
@@ -374,72 +434,8 @@ impl Visit {
             Some(session) => entry.user(&session.user().id).record(tx, self.now)?,
             None => entry.record(tx, self.now)?,
         }
-        let way = if callback.is_trusted() || session.is_some() { Way::Redirect } else { Way::Link };
-        Ok(Next::Refuse { refusal, callback: Box::new(callback), way })
+        Ok(Next::refuse(refusal, callback, session))
     }
-}
-
-/// Whether the person has agreed to these very terms before, in a way that may stand in for a click.
-enum Agreement {
-    Remembered(Terms),
-    Open,
-}
-
-/// What is next in the browser flow.
-enum Step<'a> {
-    /// The person must sign in, or sign in again.
-    SignIn,
-    /// The person must be asked.
-    AskConsent,
-    /// The client gets an error.
-    Refuse(AuthorizeRefusal),
-    /// The client gets a code for what the person agreed to just now.
-    Issue(Approval, &'a SignedIn),
-    /// The client gets a code for what the person agreed to before.
-    Agree(Terms, &'a SignedIn),
-    /// The request was answered already, or is somebody else's.
-    Gone,
-}
-
-/// Decides what is next, from nothing but its arguments.
-fn decide<'a>(
-    authorization: &Authorization,
-    session: Option<&'a SignedIn>,
-    agreement: Agreement,
-) -> Step<'a> {
-    let silent = authorization.prompt == Prompt::None;
-    match &authorization.stage {
-        Stage::Answered => return Step::Gone,
-        Stage::Denied => return Step::Refuse(AuthorizeRefusal::Denied),
-        Stage::Pending | Stage::Approved(_) => {}
-    }
-    let session = match session.filter(|session| is_fresh_enough(authorization, session)) {
-        Some(session) => session,
-        None if silent => return Step::Refuse(AuthorizeRefusal::LoginRequired),
-        None => return Step::SignIn,
-    };
-    match (&authorization.stage, agreement) {
-        // Whoever approved is who the code is for; nobody else's session gets it.
-        (Stage::Approved(approval), _) if *approval.user() == session.user().id => {
-            Step::Issue(approval.clone(), session)
-        }
-        (Stage::Approved(_), _) => Step::Gone,
-        (_, Agreement::Remembered(terms)) if !authorization.prompt.wants_consent() => {
-            Step::Agree(terms, session)
-        }
-        _ if silent => Step::Refuse(AuthorizeRefusal::ConsentRequired),
-        _ => Step::AskConsent,
-    }
-}
-
-/// Whether the sign-in is as recent as the request wants it: made for this very request, or not older than `max_age`
-/// and no new one is asked for.
-fn is_fresh_enough(authorization: &Authorization, session: &SignedIn) -> bool {
-    if authorization.fresh_session.as_ref() == Some(session.session()) {
-        return true;
-    }
-    !authorization.prompt.wants_login()
-        && authorization.auth_time_min.is_none_or(|oldest| session.auth_time() >= oldest)
 }
 
 /// The command that mends a refusal, where one does.

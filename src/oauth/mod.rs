@@ -4,6 +4,7 @@
 //! made by parsing and by nothing else, also when it comes back from the database.
 
 pub mod assertion_problem;
+pub mod authorization_code;
 pub mod authorize_request;
 pub mod claims;
 pub mod client;

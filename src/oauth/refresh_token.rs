@@ -16,7 +16,7 @@ const PREFIX: &str = "vrt_";
 /// id 8, generation 4, secret 32, tag 16: 80 characters of base64url with no bit left over.
 const LENGTH: usize = 60;
 
-/// The key under which successors are derived and tags are made; one per database.
+/// The key under which successors and codes are derived and tags are made; one per database.
 #[derive(Clone)]
 pub struct ChainKey([u8; 32]);
 

@@ -175,6 +175,40 @@ pub fn narrow(
     Ok(bound.iter().filter(|uri| requested.is_empty() || requested.contains(uri)).cloned().collect())
 }
 
+/// The one of these that is meant where a client names its parent or something below it: there is just one with the
+/// same origin, and the path of one continues the other's by whole segments. Some clients name the server's base URL, or
+/// the URL of one of its endpoints, when they refresh. A query, an empty segment or one of dots makes strangers of two.
+pub fn relative<'a>(bound: &'a [ResourceUri], uri: &ResourceUri) -> Option<&'a ResourceUri> {
+    let (origin, path) = origin_and_rest(uri)?;
+    let mut on_origin = bound.iter().filter_map(|one| {
+        let (its_origin, its_path) = origin_and_rest(one)?;
+        (its_origin == origin).then_some((one, its_path))
+    });
+    let (one, its_path) = on_origin.next().filter(|_| on_origin.next().is_none())?;
+    let continues = |long: &str, short: &str| {
+        long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let related = continues(path, its_path) || continues(its_path, path);
+    (related && is_plain_path(path) && is_plain_path(its_path)).then_some(one)
+}
+
+/// Scheme, host and port, and what follows, both canonical; `None` for a URI without a host.
+fn origin_and_rest(uri: &ResourceUri) -> Option<(&str, &str)> {
+    let canonical = uri.canonical();
+    let authority = canonical.find("://")? + "://".len();
+    let end = canonical[authority..].find(['/', '?']).map_or(canonical.len(), |at| authority + at);
+    Some(canonical.split_at(end))
+}
+
+/// Whether there is no query, and every segment is one in everybody's reading.
+fn is_plain_path(path: &str) -> bool {
+    let is_plain = |segment: &str| {
+        let decoded = segment.to_ascii_lowercase().replace("%2e", ".");
+        !matches!(decoded.as_str(), "" | "." | "..")
+    };
+    !path.contains('?') && path.split('/').skip(1).all(is_plain)
+}
+
 impl PartialEq for ResourceUri {
     fn eq(&self, other: &Self) -> bool {
         self.canonical == other.canonical
@@ -226,6 +260,84 @@ mod tests {
             "urn:notes",
         ] {
             assert_ne!(ResourceUri::parse(other).unwrap(), notes, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_relative_is_a_parent_or_a_child_of_the_only_one_with_its_origin() {
+        let uris = |texts: &[&str]| -> Vec<_> {
+            texts.iter().map(|text| ResourceUri::parse(text).unwrap()).collect()
+        };
+        let found = |bound: &[&str], asked: &str| {
+            let asked = ResourceUri::parse(asked).unwrap();
+            relative(&uris(bound), &asked).map(|uri| uri.as_str().to_owned())
+        };
+        let r1 = "https://r1.test/mcp";
+        for asked in [
+            "https://r1.test",
+            "https://r1.test/",
+            "HTTPS://R1.test:443/",
+            "https://r1.test/mcp/sse",
+            "https://r1.test/mcp/sse/",
+            "https://r1.test/mcp/a/b",
+            "https://r1.test/mcp/%61",
+            "https://r1.test/mcp/...",
+            "https://r1.test/mcp",
+        ] {
+            assert_eq!(found(&[r1], asked).as_deref(), Some(r1), "{asked}");
+            assert_eq!(found(&["https://r2.test/mcp", r1], asked).as_deref(), Some(r1), "{asked}");
+        }
+        assert_eq!(
+            found(&["https://r1.test/a/b/"], "https://r1.test/a").as_deref(),
+            Some("https://r1.test/a/b/")
+        );
+        assert_eq!(found(&["https://r1.test"], "https://r1.test/x").as_deref(), Some("https://r1.test"));
+        assert_eq!(
+            found(&["http://[::1]:3000/a"], "http://[::1]:3000").as_deref(),
+            Some("http://[::1]:3000/a")
+        );
+        for asked in [
+            "https://r1.test/mcp-evil",
+            "https://r1.test/mc",
+            "https://r1.test/MCP/x",
+            "https://r1.test/other",
+            "https://r1.test/%6dcp/x",
+            "https://r1.test.evil/",
+            "https://r1.test.evil/mcp",
+            "https://r1.test./",
+            "https://evil.test/https://r1.test/mcp",
+            "https://sub.r1.test/mcp/x",
+            "https://r1.test:8443/mcp/x",
+            "https://r1.test:8443",
+            "http://r1.test/mcp/x",
+            "http://r1.test",
+            "https://r1.test?x",
+            "https://r1.test/?x",
+            "https://r1.test/mcp?x",
+            "https://r1.test/mcp/x?y",
+            "https://r1.test//",
+            "https://r1.test/mcp//x",
+            "https://r1.test/mcp/../admin",
+            "https://r1.test/mcp/..",
+            "https://r1.test/mcp/.",
+            "https://r1.test/mcp/%2e%2E/admin",
+            "https://r1.test/mcp/.%2e",
+            "https://r1.test/./mcp",
+            "urn:r1.test:mcp",
+        ] {
+            assert_eq!(found(&[r1], asked), None, "{asked}");
+        }
+        for (bound, asked) in [
+            (&[r1, "https://r1.test/other"][..], "https://r1.test"),
+            (&[r1, "https://r1.test/other"], "https://r1.test/mcp/sse"),
+            (&[r1, "https://r1.test/mcp?tenant=a"], "https://r1.test/mcp/sse"),
+            (&["https://r1.test/mcp?tenant=a"], "https://r1.test"),
+            (&["https://r1.test?tenant=a"], "https://r1.test"),
+            (&["https://r1.test/mcp//"], "https://r1.test"),
+            (&["urn:r1:mcp"], "urn:r1"),
+            (&[], "https://r1.test"),
+        ] {
+            assert_eq!(found(bound, asked), None, "{bound:?} {asked}");
         }
     }
 

@@ -32,13 +32,18 @@ impl SecretKind {
     }
 }
 
-/// A freshly made secret of 256 random bits. It goes into one answer and is not kept.
+/// A secret of 256 bits that nobody can guess. It goes into an answer and is not kept.
 pub struct Secret(String);
 
 impl Secret {
-    /// A new secret.
+    /// A new secret, at random.
     pub fn new(kind: SecretKind) -> Self {
-        Self(format!("{}{}", kind.prefix(), to_base64url(&random::bytes::<32>())))
+        Self::from_bytes(kind, &random::bytes())
+    }
+
+    /// A secret that was derived under a key.
+    pub(super) fn from_bytes(kind: SecretKind, bytes: &[u8; 32]) -> Self {
+        Self(format!("{}{}", kind.prefix(), to_base64url(bytes)))
     }
 
     /// The secret itself, for the one answer that shows it.

@@ -43,6 +43,13 @@ pub struct AuthorizationCode {
     pub redeemed: Option<Redemption>,
 }
 
+impl AuthorizationCode {
+    /// Whether a right request could still redeem it.
+    pub fn is_redeemable(&self, now: UnixTime) -> bool {
+        self.redeemed.is_none() && now < self.expires_at && self.wrong_verifiers < WRONG_VERIFIERS_MAX
+    }
+}
+
 /// That a code was redeemed.
 #[derive(Clone, Copy, Debug)]
 pub struct Redemption {

@@ -12,7 +12,7 @@ use crate::oauth::refresh_token::ChainKey;
 pub struct Instance {
     /// The issuer that every token of this file names.
     pub issuer: Issuer,
-    /// Derives and tags refresh tokens.
+    /// Derives codes and refresh tokens, and tags these.
     pub chain_key: ChainKey,
 }
 

@@ -1,6 +1,8 @@
 //! The authorization endpoint, parameter by parameter: to whom an answer goes, and what it says.
 
+mod again;
 mod decision;
+mod look;
 mod prompt;
 mod resources;
 mod stranger;

@@ -85,7 +85,7 @@ async fn c_md_02_08_the_issuer_is_the_configured_one_and_anybody_may_read_and_ke
     }
     // An issuer without a path has its documents at the root alone (RFC 8414 3.1).
     for path in [
-        "/.well-known/oauth-authorization-server/",
+        "/.well-known/oauth-authorization-server//",
         "/.well-known/oauth-authorization-server/mcp",
         "/.well-known/openid-configuration/mcp",
         "/mcp/.well-known/openid-configuration",

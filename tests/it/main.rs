@@ -28,6 +28,7 @@ mod pages;
 mod purge;
 mod races;
 mod readme;
+mod recorded;
 mod redirect_uri;
 mod register;
 mod resource_indicators;

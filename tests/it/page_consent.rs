@@ -252,9 +252,12 @@ async fn a_code_however_often_and_however_fast_somebody_clicks_there_is_one_code
     }
     let answers = clicks.join_all().await;
     let told: Vec<_> = answers.iter().filter(|answer| answer.status.as_u16() == 303).collect();
-    assert_eq!(told.len(), 1, "the app hears once");
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 303 | 400)));
-    assert_eq!(count_codes(&server), usize::from(told[0].location_param("code").is_some()));
+    assert!(told.iter().all(|answer| answer.location() == told[0].location()), "the app hears one thing");
+    // A code reaches the app whichever of the clicks the browser follows; a no is told once.
+    let allowed = told[0].location_param("code").is_some();
+    assert_eq!(told.len(), if allowed { 20 } else { 1 });
+    assert_eq!(count_codes(&server), usize::from(allowed));
     assert_eq!(count_codes(&server), server.count("consents"));
 }
 

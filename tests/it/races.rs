@@ -244,13 +244,14 @@ async fn consent_is_sent_twice(decisions: [&str; 2]) {
         let answers = crowd.ask(onward.collect()).await;
         let (back, stopped): (Vec<_>, Vec<_>) =
             answers.iter().partition(|answer| answer.header("location").is_some());
-        assert_eq!((back.len(), stopped.len()), (1, 1), "round {round}");
-        stopped[0].assert_problem_page(400);
         assert!(back[0].location().starts_with("https://app.test/cb?"), "{}", back[0].location());
         let codes: i64 = server.value("select count(*) from authorization_codes");
         if back[0].location_param("code").is_some() {
             assert!(decisions.contains(&"allow"));
+            assert_eq!((back.len(), back[0].location()), (2, back[1].location()), "round {round}");
         } else {
+            assert_eq!((back.len(), stopped.len()), (1, 1), "round {round}");
+            stopped[0].assert_problem_page(400);
             back[0].assert_redirected_error("access_denied", Some("a-state"));
             assert!(decisions.contains(&"deny"));
         }
@@ -269,6 +270,62 @@ async fn consent_is_sent_twice(decisions: [&str; 2]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_22_consent_submitted_twice_at_once_gives_one_code() {
     consent_is_sent_twice(["allow", "allow"]).await;
+}
+
+/// Twenty visits of one answered request at one moment, as browsers that retry would make them.
+async fn the_way_back_is_visited_by_twenty(servers: &[&Server]) {
+    const VISITS: usize = 20;
+    let (server, app) = (servers[0], ClientApp::fixture("nat"));
+    let mut crowd = Crowd::open(servers, VISITS).await;
+    let mut alice = Browser::signed_in(server, "alice").await;
+    for round in 1..=ROUNDS {
+        let page = alice.go(server, &app.authorize_url(&[("resource", R1)])).await;
+        let (token, id) =
+            (page.field("form_token").expect("a form"), page.field("authorization").expect("its id"));
+        let fields = [("form_token", token.as_str()), ("authorization", &id), ("decision", "allow")];
+        let onward = alice.post(server, "/consent", &fields).await.location();
+        let cookie = alice.cookie();
+        let visit = || server.get(&onward).header("accept", "text/html").header("cookie", &cookie);
+        let answers = crowd.ask((0..VISITS).map(|_| visit()).collect()).await;
+        let urls: BTreeSet<_> = answers.iter().map(Answer::location).collect();
+        assert_eq!(urls.len(), 1, "round {round}: {urls:?}");
+        let code = answers[0].location_param("code").expect("a code");
+        assert_eq!(server.value::<i64>("select count(*) from authorization_codes"), round as i64);
+        let granted = "select count(*) from audit_logs where event = 'oauth.authorize.granted'";
+        assert_eq!(server.value::<i64>(granted), round as i64, "one decision");
+
+        // Among more visits the code is redeemed: each of them comes before or after.
+        let mut requests: Vec<_> = (1..VISITS).map(|_| visit()).collect();
+        let place = round % VISITS;
+        requests.insert(place, app.redemption(server, &code, &[]));
+        let mut answers = crowd.ask(requests).await;
+        let tokens = Tokens::of(&answers.remove(place));
+        for answer in answers {
+            match answer.header("location") {
+                Some(url) => assert!(urls.contains(url), "round {round}: {url}"),
+                None => answer.assert_problem_page(400),
+            }
+        }
+        for answer in crowd.ask((0..VISITS).map(|_| visit()).collect()).await {
+            answer.assert_problem_page(400);
+        }
+        assert_eq!(server.value::<i64>("select count(*) from authorization_codes"), round as i64);
+        assert_eq!(server.value::<i64>("select count(*) from grants"), round as i64);
+        Tokens::of(&app.refresh(server, tokens.refresh(), &[]).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_22_twenty_visits_of_one_answered_request_one_code() {
+    let server = Server::start().await;
+    the_way_back_is_visited_by_twenty(&[&server]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_22_twenty_visits_at_two_servers_one_code() {
+    let server = Server::start().await;
+    let twin = server.twin().await;
+    the_way_back_is_visited_by_twenty(&[&server, &twin]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,10 +13,16 @@ async fn register(server: &Server, body: &Value) -> Answer {
     server.post("/oauth/register").json(body).send().await
 }
 
-/// Registers, and holds the answer to what readers demand of it: 201, not cached, no nulls, no empty strings or lists,
-/// a secret just where the method needs one and then with its end (RFC 7591 3.2.1).
+/// Registers, and holds the answer to what readers demand of it.
 async fn registered(server: &Server, body: &Value) -> Value {
     let answer = register(server, body).await;
+    assert_readable(server, body, &answer)
+}
+
+/// What readers demand of the answer: 201, not cached, no nulls, no empty strings or lists, a secret just where the
+/// method needs one and then with its end (RFC 7591 3.2.1).
+#[track_caller]
+pub fn assert_readable(server: &Server, body: &Value, answer: &Answer) -> Value {
     assert_eq!(answer.status.as_u16(), 201, "{body}: {}", answer.text());
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json"));

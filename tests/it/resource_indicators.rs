@@ -9,6 +9,7 @@ use vestibule::store::resources;
 use crate::harness::{Browser, ClientApp, R1, R2, Server, Tokens, resource};
 
 mod later;
+mod relatives;
 mod spelling;
 
 /// A server on which R3 is registered too, without scopes.

@@ -7,24 +7,36 @@ use vestibule::routes::SURFACE;
 use crate::harness::{Answer, Browser, ClientApp, R1, RawAnswer, Server};
 
 /// The endpoints for programs: JSON in every failure, open to pages of any origin.
-const MACHINES: [&str; 7] = [
+const MACHINES: [&str; 14] = [
     "/oauth/token",
+    "/oauth/token/",
     "/token",
+    "/token/",
     "/oauth/register",
+    "/oauth/register/",
     "/register",
+    "/register/",
     "/oauth/revoke",
+    "/oauth/revoke/",
     "/revoke",
+    "/revoke/",
     "/oauth/introspect",
+    "/oauth/introspect/",
 ];
-const DOCUMENTS: [&str; 3] = [
+const DOCUMENTS: [&str; 6] = [
     "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-authorization-server/",
     "/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/",
     "/.well-known/jwks.json",
+    "/.well-known/jwks.json/",
 ];
 /// Where a person is, and no script of another origin looks on.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 12] = [
     "/oauth/authorize",
+    "/oauth/authorize/",
     "/authorize",
+    "/authorize/",
     "/login",
     "/consent",
     "/setup",
@@ -107,7 +119,7 @@ async fn head_is_get_without_the_body() {
 async fn any_other_path_is_404_in_the_callers_language() {
     let server = Server::start().await;
     for path in
-        ["/nothing", "/oauth", "/oauth/", "/.well-known/", "/admin", "/favicon.ico", "/.env", "/userinfo"]
+        ["/nothing", "/oauth", "/oauth/", "/.well-known", "/admin", "/favicon.ico", "/.env", "/userinfo"]
     {
         for method in [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS] {
             let answer = server.ask(method.clone(), path).send().await;
@@ -133,7 +145,10 @@ async fn a_http_17_30_a_path_has_one_spelling_and_a_method_one_place() {
             svc.len()
         )
     };
-    for path in ["/oauth/token", "/token", "/oauth/token?x=1", "http://evil.test/token"] {
+    // One slash at the end is a spelling of its own, two are not.
+    for path in
+        ["/oauth/token", "/token", "/oauth/token/", "/token/", "/oauth/token?x=1", "http://evil.test/token"]
+    {
         let answer = server.raw(post(path, "")).await;
         assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
     }
@@ -144,8 +159,12 @@ async fn a_http_17_30_a_path_has_one_spelling_and_a_method_one_place() {
         "/a/../token",
         "/oauth/../token",
         "/oauth//token",
-        "/token/",
+        "/token//",
+        "/oauth/token//",
+        "//token/",
         "/token/.",
+        "/token/x",
+        "/token%2F",
         "/token;x",
         "/token;x=y",
         "/TOKEN",
@@ -278,6 +297,50 @@ async fn a_tk_04_c_o21_41_c_bb_04_any_origin_may_ask_a_machine_endpoint_and_none
 }
 
 #[tokio::test]
+async fn a_page_of_any_origin_can_read_that_a_document_is_missing_or_a_method_is_not_served() {
+    let server = Server::start().await;
+    let origin = "http://localhost:6274";
+    let before = (server.rows(), server.audit().len());
+    // What clients try one after the other, and what nobody tries.
+    for path in [
+        "/.well-known/oauth-authorization-server/mcp",
+        "/.well-known/openid-configuration/mcp",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server//",
+        "/.well-known/",
+    ] {
+        let preflight = server
+            .ask(Method::OPTIONS, path)
+            .header("origin", origin)
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "mcp-protocol-version")
+            .send()
+            .await;
+        assert_eq!(preflight.status.as_u16(), 204, "{path}");
+        assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(preflight.header("access-control-allow-methods"), Some("GET, HEAD, OPTIONS"));
+        assert_eq!(preflight.header("access-control-allow-headers"), Some("mcp-protocol-version"));
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let answer = server.ask(method, path).header("origin", origin).send().await;
+            assert_json_error(&answer, 404);
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+        assert_eq!(server.get(path).header("accept", "text/html").send().await.status.as_u16(), 404);
+    }
+    for path in MACHINES.iter().chain(&DOCUMENTS) {
+        let method = if MACHINES.contains(path) { Method::GET } else { Method::POST };
+        for method in [method, Method::PUT, Method::DELETE] {
+            let answer = server.ask(method, path).header("origin", origin).send().await;
+            assert_json_error(&answer, 405);
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+        }
+    }
+    assert_eq!((server.rows(), server.audit().len()), before);
+}
+
+#[tokio::test]
 async fn a_preflight_needs_nothing_and_changes_nothing() {
     let server = Server::start().await;
     let before = (server.rows(), server.audit().len());
@@ -305,7 +368,7 @@ async fn c_bcp_21_no_page_answers_a_script_of_another_origin() {
     let server = Server::start().await;
     let browser = Browser::signed_in(&server, "alice").await;
     for path in PAGES {
-        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS, Method::PUT] {
             for origin in ["https://evil.test", "null", "https://as.test"] {
                 let asked = server.ask(method.clone(), path).header("origin", origin);
                 let asked =
@@ -399,11 +462,12 @@ async fn c_bcp_23_24_29_a_web_08_09_pages_load_nothing_from_elsewhere_run_nothin
     assert!(!style.text().contains("url(http") && !style.text().contains("@import"));
 }
 
-#[tokio::test]
-async fn the_short_names_are_the_same_endpoints() {
+/// A client that spells every path with these before and after it: registers, is let in, refreshes, asks and revokes.
+async fn spelled(before: &str, after: &str) {
     let server = Server::start().await;
+    let path = |name: &str| format!("{before}{name}{after}");
     let app = ClientApp::fixture("pub");
-    let url = app.authorize_url(&[("resource", R1)]).replace("/oauth/authorize", "/authorize");
+    let url = app.authorize_url(&[("resource", R1)]).replace("/oauth/authorize", &path("/authorize"));
     let answer = Browser::new().allow(&server, &url, "alice").await;
     let code = answer.location_param("code").expect("a code");
     let fields = [
@@ -413,11 +477,38 @@ async fn the_short_names_are_the_same_endpoints() {
         ("redirect_uri", &app.redirect_uri),
         ("code_verifier", &app.pkce.verifier),
     ];
-    let tokens = crate::harness::Tokens::of(&server.post("/token").form(&fields).send().await);
+    let tokens = crate::harness::Tokens::of(&server.post(&path("/token")).form(&fields).send().await);
     let fields = [("token", tokens.refresh()), ("client_id", "pub")];
-    assert_eq!(server.post("/revoke").form(&fields).send().await.status.as_u16(), 200);
+    assert_eq!(server.post(&path("/revoke")).form(&fields).send().await.status.as_u16(), 200);
     app.refresh(&server, tokens.refresh(), &[]).await.assert_refused("invalid_grant");
     let body = json!({ "redirect_uris": ["https://x.test/cb"] });
-    assert_eq!(server.post("/register").json(&body).send().await.status.as_u16(), 201);
+    assert_eq!(server.post(&path("/register")).json(&body).send().await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn the_short_names_are_the_same_endpoints() {
+    spelled("", "").await;
+    let server = Server::start().await;
     assert_eq!(server.get("/").send().await.location(), "/account");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_path_for_programs_is_the_same_endpoint_and_of_a_page_is_nothing() {
+    spelled("", "/").await;
+    spelled("/oauth", "/").await;
+    let server = Server::start().await;
+    let conf = ClientApp::fixture("conf");
+    let tokens = conf.tokens(&server, "alice", &[("resource", R1)]).await;
+    let secret = conf.secret.as_deref().expect("conf has one");
+    let asked = server.post("/oauth/introspect/").basic(&conf.id, secret).form(&[("token", &tokens.access)]);
+    assert_eq!(asked.send().await.json()["active"], true);
+    for document in DOCUMENTS.iter().filter(|path| !path.ends_with('/')) {
+        let [plain, slash] =
+            [server.get(document).send().await, server.get(&format!("{document}/")).send().await];
+        assert_eq!((plain.status.as_u16(), &plain.body), (200, &slash.body), "{document}");
+        assert_eq!(plain.header("cache-control"), slash.header("cache-control"));
+    }
+    for path in PAGES.iter().filter(|path| !path.contains("authorize") && **path != "/") {
+        assert_eq!(server.get(&format!("{path}/")).send().await.status.as_u16(), 404, "{path}/");
+    }
 }

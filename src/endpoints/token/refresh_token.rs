@@ -8,10 +8,10 @@ use super::{Concern, Exchange, beyond, still_admitted};
 use crate::endpoints::Stop;
 use crate::oauth::refresh_token::RefreshToken;
 use crate::oauth::refusal::TokenRefusal as Refusal;
-use crate::oauth::resource::{ResourceUri, effective_scope, narrow};
+use crate::oauth::resource::{ResourceUri, effective_scope, narrow, relative};
 use crate::oauth::scope::Scope;
 use crate::store::grants::{self, Place};
-use crate::store::users;
+use crate::store::{Fault, resources, users};
 
 /// Exchanges a refresh token for its successor.
 pub(super) fn rotate(
@@ -50,7 +50,8 @@ pub(super) fn rotate(
     if user.is_none() {
         return Err(Refusal::UserDisabled.into());
     }
-    let effective = match narrow(&grant.resources, exchange.resources) {
+    let asked = named(exchange, &grant.resources)?;
+    let effective = match narrow(&grant.resources, &asked) {
         Ok(effective) => effective,
         Err(extra) => return Err(beyond(tx, extra)?.into()),
     };
@@ -73,6 +74,19 @@ pub(super) fn rotate(
         resources,
         refresh_token: Some(successor),
     })
+}
+
+/// The resources that a refresh names. One that nobody registered, and that is the parent or a child of just one of the
+/// grant's, is read as that one: clients that named their server rightly before send its base URL here. It leads to
+/// nothing but what was granted, and a registered resource always means itself.
+fn named(exchange: &Exchange<'_>, bound: &[ResourceUri]) -> Result<Vec<ResourceUri>, Fault> {
+    let meant = |uri: &ResourceUri| {
+        Ok(match relative(bound, uri) {
+            Some(granted) if resources::find(exchange.tx, uri)?.is_none() => granted.clone(),
+            _ => uri.clone(),
+        })
+    };
+    exchange.resources.iter().map(meant).collect()
 }
 
 /// The scope of this access token alone: the grant keeps its own (RFC 6749 6). Clients add scopes that were never

@@ -13,8 +13,11 @@ pub enum PageRefusal {
     RedirectUriMissing,
     /// The client did not register this redirect URI.
     RedirectUriUnknown(String),
-    /// The pending request is not known, has expired, or was answered already.
+    /// The pending request is not known, has expired, or waits for somebody else.
     AuthorizationUnknown,
+    /// The request was answered, and the answer cannot be given again: the code was redeemed or has ended, is somebody
+    /// else's, or was an error.
+    AuthorizationAnswered,
     /// The form was not made for this browser, or is too old.
     FormTokenWrong,
     /// The form came from another site.
@@ -50,6 +53,7 @@ impl PageRefusal {
             Self::RedirectUriMissing => "redirect_uri_missing",
             Self::RedirectUriUnknown(_) => "redirect_uri_unknown",
             Self::AuthorizationUnknown => "authorization_unknown",
+            Self::AuthorizationAnswered => "authorization_answered",
             Self::FormTokenWrong => "form_token_wrong",
             Self::CrossSite => "cross_site",
             Self::FormMalformed => "form_malformed",

@@ -51,7 +51,15 @@ async fn a_az_11_a_decision_counts_once_and_not_after_a_logout() {
     let app = ClientApp::fixture("nat");
     let mut browser = Browser::signed_in(&server, "alice").await;
     let page = browser.go(&server, &app.authorize_url(&[("resource", R1)])).await;
-    assert!(browser.decide(&server, &page, "allow").await.location_param("code").is_some());
+    let first = browser.decide(&server, &page, "allow").await;
+    let code = first.location_param("code").expect("a code");
+    let before = server.rows();
+    // Whatever is clicked next, the first answer is the answer: once more while it is good, then no more.
+    for decision in ["allow", "deny"] {
+        assert_eq!(browser.decide(&server, &page, decision).await.location(), first.location());
+    }
+    assert_eq!(server.rows(), before);
+    Tokens::of(&app.redeem(&server, &code, &[]).await);
     let before = server.rows();
     for decision in ["allow", "deny"] {
         browser.decide(&server, &page, decision).await.assert_problem_page(400);

@@ -3,7 +3,7 @@
 use vestibule::oauth::refusal::PageRefusal as Refusal;
 
 use super::{Row, table};
-use crate::harness::{Answer, ClientApp, Server};
+use crate::harness::{Answer, Browser, ClientApp, R1, Server};
 
 table! {
     Refusal;
@@ -16,7 +16,9 @@ table! {
     Refusal::RedirectUriUnknown(_) = Refusal::RedirectUriUnknown(String::new()) => "redirect_uri_unknown",
         "invalid_request", "The app wants its answer at an address that it did not register.";
     Refusal::AuthorizationUnknown = Refusal::AuthorizationUnknown => "authorization_unknown",
-        "invalid_request", "The request that this page belongs to has expired or was answered already.";
+        "invalid_request", "The request that this page belongs to has expired or is not yours.";
+    Refusal::AuthorizationAnswered = Refusal::AuthorizationAnswered => "authorization_answered",
+        "invalid_request", "The request that this page belongs to was answered already.";
     Refusal::FormTokenWrong = Refusal::FormTokenWrong => "form_token_wrong",
         "invalid_request", "The form was not made for this browser as it is now.";
     Refusal::CrossSite = Refusal::CrossSite => "cross_site",
@@ -34,7 +36,15 @@ fn the_table_says_what_the_source_says() {
     }
 }
 
-async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
+/// The id of a request that got its answer.
+async fn answered(server: &Server) -> String {
+    let mut alice = Browser::signed_in(server, "alice").await;
+    let page = alice.go(server, &ClientApp::fixture("pub").authorize_url(&[("resource", R1)])).await;
+    alice.decide(server, &page, "deny").await.assert_redirected_error("access_denied", Some("a-state"));
+    page.field("authorization").expect("the page names its request")
+}
+
+async fn provoke(server: &Server, reason: &str, answered: &str, accept: &str) -> Answer {
     let app = ClientApp::fixture("pub");
     let login = [("form_token", "canary"), ("username", "canary"), ("password", "canary")];
     let asked = match reason {
@@ -47,6 +57,9 @@ async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
             server.get(&app.authorize_url(&[("redirect_uri", "https://canary.test/cb")]))
         }
         "authorization_unknown" => server.get("/consent?authorization=canary"),
+        "authorization_answered" => {
+            server.get(&format!("/oauth/authorize?authorization={answered}&state=canary"))
+        }
         "form_token_wrong" => server.post("/login").form(&login),
         "cross_site" => server.post("/login").header("origin", "https://canary.test").form(&login),
         "form_malformed" => server.get("/oauth/authorize?state=canary%zz"),
@@ -59,16 +72,17 @@ async fn provoke(server: &Server, reason: &str, accept: &str) -> Answer {
 #[tokio::test]
 async fn every_refusal_of_a_page_to_its_bytes() {
     let server = Server::start().await;
+    let answered = answered(&server).await;
     let before = server.contents();
     for row in ROWS {
         let status = match row.reason {
             "form_token_wrong" | "cross_site" => 403,
             _ => 400,
         };
-        let json = provoke(&server, row.reason, "*/*").await;
+        let json = provoke(&server, row.reason, &answered, "*/*").await;
         assert_eq!((json.status.as_u16(), json.text()), (status, row.json()), "{}", row.reason);
         assert_eq!(json.header("content-type"), Some("application/json"));
-        let page = provoke(&server, row.reason, "text/html,*/*;q=0.8").await;
+        let page = provoke(&server, row.reason, &answered, "text/html,*/*;q=0.8").await;
         page.assert_problem_page(status);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(page.text().contains(row.description), "{}: {}", row.reason, page.text());

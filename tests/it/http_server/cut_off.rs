@@ -99,6 +99,7 @@ fn a_handler_that_takes_too_long_is_given_up() {
     let answer = server.exchange("GET /wait HTTP/1.0\r\n\r\n");
     assert!(since.elapsed() >= SOON);
     assert_eq!(status_of(&answer), 503);
+    assert_eq!(header_of(&answer, "retry-after"), Some("5"));
     assert!(body_of(&answer).contains("temporarily_unavailable"));
 }
 
