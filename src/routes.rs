@@ -16,6 +16,9 @@ use crate::pages::{account, consent, login, logout, setup, style};
 pub async fn answer(app: Arc<App>, request: Request) -> Response {
     let now = app.clock.now();
     let app = &app;
+    if !matches!(request.path(), "/healthz" | "/style.css") {
+        app.arrivals.note(request.header("host"));
+    }
     // HEAD is GET; the server leaves the body out.
     let verb = match *request.method() {
         Method::GET | Method::HEAD => Verb::Get,

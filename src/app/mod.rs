@@ -1,5 +1,6 @@
 //! All that a handler can reach: the settings, the store, the keys, the limits, the clock.
 
+mod arrivals;
 pub mod browser;
 pub mod client_documents;
 pub mod client_keys;
@@ -24,6 +25,7 @@ use crate::oauth::refresh_token::ChainKey;
 use crate::outgoing::{Fetcher, Names};
 use crate::store::{Fault, Store, instance};
 
+use arrivals::Arrivals;
 use browser::Browser;
 use keys::Keys;
 use passwords::Passwords;
@@ -49,6 +51,8 @@ pub struct App {
     pub browser: Browser,
     /// Documents of others.
     pub fetcher: Fetcher,
+    /// Under which names requests arrive.
+    pub arrivals: Arrivals,
     /// Derives codes and refresh tokens, and tags these.
     pub chain_key: ChainKey,
     keys: Keys,
@@ -66,6 +70,7 @@ impl App {
             published: Published::new(store.watch(), &settings),
             fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),
+            arrivals: Arrivals::new(&issuer),
             passwords: Passwords::new(cores),
             limits: Limits::default(),
             keys: Keys::default(),

@@ -4,6 +4,7 @@
 //! to the log.
 
 mod document;
+mod words;
 
 use serde::Serialize;
 
@@ -16,7 +17,9 @@ use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
 use crate::view::problem::{Onward, View, page};
 
-pub use document::{document, mend};
+use words::words;
+
+pub use document::{document, mend as mend_document};
 
 /// When to try again after a fault that may go away: longer than a lock or a checkpoint lasts.
 const FAULT_WAIT: Seconds = Seconds::new(5);
@@ -35,11 +38,42 @@ struct Words {
 pub fn refusal(request: &Request, refusal: &PageRefusal) -> Response {
     let words = words(refusal);
     let subject = match refusal {
-        PageRefusal::RedirectUriUnknown(uri) => Some(uri.as_str()),
+        PageRefusal::RedirectUriUnknown(uri) | PageRefusal::AppLink(uri) => Some(uri.as_str()),
         _ => None,
     };
     let status = Status::from_u16(refusal.http_status()).unwrap_or(Status::BAD_REQUEST);
-    answer(request, status, refusal.code().as_str(), &words, subject, None).because(refusal.reason())
+    let mut reason = refusal.reason().to_owned();
+    for (before, text) in [(" ", subject), ("; mend: ", mend(refusal))] {
+        if let Some(text) = text {
+            reason.push_str(before);
+            reason.push_str(text);
+        }
+    }
+    answer(request, status, refusal.code().as_str(), &words, subject, None).because(reason)
+}
+
+/// What the owner can do about it, where there is something.
+pub const fn mend(refusal: &PageRefusal) -> Option<&'static str> {
+    match refusal {
+        PageRefusal::ClientUnknown => {
+            Some("the client has to register again, or add it: vestibule client add")
+        }
+        PageRefusal::RedirectUriUnknown(_) => Some(
+            "a client that registered itself has to register again; compare with vestibule client show CLIENT_ID",
+        ),
+        PageRefusal::AppLink(_) => Some("to send people back to apps: --app-links on"),
+        PageRefusal::FormTokenWrong | PageRefusal::CrossSite => Some(
+            "people have to open this server as its issuer is spelled; to change that: --issuer URL --change-issuer",
+        ),
+        PageRefusal::SetupLinkInvalid => {
+            Some("start the server again: it prints a new link while there is no admin")
+        }
+        PageRefusal::ClientMissing
+        | PageRefusal::RedirectUriMissing
+        | PageRefusal::AuthorizationUnknown
+        | PageRefusal::AuthorizationAnswered
+        | PageRefusal::FormMalformed => None,
+    }
 }
 
 /// Tells a person what is wrong with a client's request, with a link by which the client hears of it. For a client
@@ -161,83 +195,6 @@ struct Body {
     error_description: &'static str,
 }
 
-const fn words(refusal: &PageRefusal) -> Words {
-    match refusal {
-        PageRefusal::ClientMissing => Words {
-            title: "Which app?",
-            what: "The request does not say which app it is for.",
-            why: "client_id is missing, or is there twice.",
-            next: "Go back to the app and connect again. If it stays so, tell its makers what this page says.",
-            command: None,
-        },
-        PageRefusal::ClientUnknown => Words {
-            title: "Unknown app",
-            what: "This server does not know the app that sent you.",
-            why: "It was removed here, or it registered itself long ago and was never used, or it means another server.",
-            next: "In the app, remove the server and add it again: it will register afresh.",
-            command: None,
-        },
-        PageRefusal::RedirectUriMissing => Words {
-            title: "Back to where?",
-            what: "The request does not say where its answer should go.",
-            why: "redirect_uri is missing or is there twice, and the app registered more than one address.",
-            next: "Go back to the app and connect again. If it stays so, tell its makers what this page says.",
-            command: None,
-        },
-        PageRefusal::RedirectUriUnknown(_) => Words {
-            title: "Not an address of this app",
-            what: "The app wants its answer at an address that it did not register.",
-            why: "An answer goes to registered addresses only, character for character, so that nobody else gets it.",
-            next: "In the app, remove the server and add it again: it will register afresh. If an admin added the app, \
-                   compare this address with the registered ones:",
-            command: Some("vestibule client show CLIENT_ID"),
-        },
-        PageRefusal::AuthorizationUnknown => Words {
-            title: "Nothing is waiting here",
-            what: "The request that this page belongs to has expired or is not yours.",
-            why: "A request waits for some minutes, and for one person.",
-            next: "Go back to the app and connect again.",
-            command: None,
-        },
-        PageRefusal::AuthorizationAnswered => Words {
-            title: "The app has its answer",
-            what: "The request that this page belongs to was answered already.",
-            why: "A request gets one answer, and this one went to the app.",
-            next: "Close this page and go back to the app. If it still waits there, connect again.",
-            command: None,
-        },
-        PageRefusal::FormTokenWrong => Words {
-            title: "This form is too old",
-            what: "The form was not made for this browser as it is now.",
-            why: "Somebody signed in or out here since the page was opened, or the browser kept no cookie of this server.",
-            next: "Go back, reload the page, and send the form again. If it stays so, allow cookies for this server, and \
-                   open it at the address that it printed when it started.",
-            command: None,
-        },
-        PageRefusal::CrossSite => Words {
-            title: "Not from our page",
-            what: "The form was sent by another site.",
-            why: "Only forms on this server's own pages count, so that no other site can act for you.",
-            next: "Open this server at the address that it printed when it started, and send the form from there.",
-            command: None,
-        },
-        PageRefusal::FormMalformed => Words {
-            title: "The form is incomplete",
-            what: "The form cannot be read: something is missing, doubled, or not one of the choices.",
-            why: "What arrived is not what a form of this server sends.",
-            next: "Go back, reload the page, and send the form again.",
-            command: None,
-        },
-        PageRefusal::SetupLinkInvalid => Words {
-            title: "This link leads nowhere",
-            what: "The set-up link is wrong, used, or more than an hour old.",
-            why: "It makes the first admin once; while there is an admin, there is no such link.",
-            next: "Stop and start the server: it prints a new link while there is no admin. If there is one, sign in.",
-            command: None,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +206,7 @@ mod tests {
             PageRefusal::ClientUnknown,
             PageRefusal::RedirectUriMissing,
             PageRefusal::RedirectUriUnknown("https://evil.test".to_owned()),
+            PageRefusal::AppLink("evil.test:/cb".to_owned()),
             PageRefusal::AuthorizationUnknown,
             PageRefusal::AuthorizationAnswered,
             PageRefusal::FormTokenWrong,

@@ -140,7 +140,7 @@ impl Visit {
             Entry::new(Event::AuthorizeRefused, &origin)
                 .client_id(&id)
                 .refused(ErrorCode::InvalidClient, why.reason())
-                .mend(Some(&problem::mend(&why)))
+                .mend(Some(&problem::mend_document(&why)))
                 .record(tx, now)
         });
         match recorded.await {
@@ -160,8 +160,9 @@ impl Visit {
         }?;
         if let Next::Show(refusal) = &next {
             let named = params.get("client_id").and_then(|id| ClientId::parse(id).ok());
-            let entry =
-                Entry::new(Event::AuthorizeRefused, &self.origin).refused(refusal.code(), refusal.reason());
+            let entry = Entry::new(Event::AuthorizeRefused, &self.origin)
+                .refused(refusal.code(), refusal.reason())
+                .mend(problem::mend(refusal));
             match &named {
                 Some(id) => entry.client_id(id).record(tx, self.now)?,
                 None => entry.record(tx, self.now)?,
@@ -210,7 +211,9 @@ impl Visit {
         if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
             return Ok(Err(PageRefusal::FormMalformed));
         }
-        let callback = Callback::identify(&client, params.get("redirect_uri"), state, &self.app.issuer);
+        let redirect_uri = params.get("redirect_uri");
+        let app_links = self.app.settings.app_links;
+        let callback = Callback::identify(&client, redirect_uri, state, app_links, &self.app.issuer);
         Ok(callback.map(|callback| (client, callback)))
     }
 
@@ -276,7 +279,8 @@ impl Visit {
             return Ok(Next::Show(PageRefusal::ClientUnknown));
         };
         let redirect_uri = Some(authorization.redirect_uri.as_str());
-        match Callback::identify(&client, redirect_uri, authorization.state.as_deref(), &self.app.issuer) {
+        let (state, app_links) = (authorization.state.as_deref(), self.app.settings.app_links);
+        match Callback::identify(&client, redirect_uri, state, app_links, &self.app.issuer) {
             Ok(callback) if matches!(authorization.stage, Stage::Answered) => {
                 self.repeat(tx, &authorization, &callback, session)
             }

@@ -6,7 +6,7 @@ use super::grant_type::GrantType;
 use super::issuer::Issuer;
 use super::params::{Params, ResourceProblem};
 use super::pkce::PkceChallenge;
-use super::redirect_uri::{Destination, destination};
+use super::redirect_uri::{AppLinks, Destination, destination};
 use super::refusal::{AuthorizeRefusal, PageRefusal};
 use super::resource::ResourceUri;
 use super::scope::Scope;
@@ -28,6 +28,7 @@ impl Callback {
         client: &Client,
         redirect_uri: Option<&str>,
         state: Option<&str>,
+        app_links: AppLinks,
         issuer: &Issuer,
     ) -> Result<Self, PageRefusal> {
         let redirect_uri = match (redirect_uri, client.redirect_uris.as_slice()) {
@@ -40,6 +41,9 @@ impl Callback {
             (None, [only]) => only.as_str(),
             (None, _) => return Err(PageRefusal::RedirectUriMissing),
         };
+        if app_links == AppLinks::Refused && matches!(destination(redirect_uri), Destination::App(_)) {
+            return Err(PageRefusal::AppLink(redirect_uri.to_owned()));
+        }
         Ok(Self {
             redirect_uri: redirect_uri.to_owned(),
             state: state.map(str::to_owned),

@@ -34,6 +34,11 @@ impl Issuer {
         format!("{}{path}", self.0)
     }
 
+    /// Host and port, as requests for it carry them in `Host`.
+    pub fn authority(&self) -> &str {
+        self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority)
+    }
+
     /// Whether browsers reach it by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")

@@ -22,6 +22,10 @@ pub struct Retention {
 /// A code is kept for a day after its end, so that a replay is still recognised and revokes.
 const SPENT_CODES: Seconds = Seconds::days(1);
 
+/// A client that registered itself, or came by its document, and that nobody has allowed anything for so long and that
+/// holds no grant is forgotten; it comes back as it came.
+const IDLE_CLIENTS: Seconds = Seconds::days(90);
+
 /// Removes one bite of everything that has had its time, and says how many rows went: call again while it is not 0.
 pub fn bite(tx: &WriteTx<'_>, keep: Retention, now: UnixTime) -> Result<usize, Fault> {
     let purge =
@@ -64,13 +68,25 @@ pub fn bite(tx: &WriteTx<'_>, keep: Retention, now: UnixTime) -> Result<usize, F
     Ok(gone)
 }
 
-/// Removes one bite of grants that ended long ago. They have no index on their end, so this looks at every grant and
-/// is called once a day rather than every few minutes.
+/// Removes one bite of grants that ended long ago, and of clients that nobody added and to which nothing is granted any
+/// more. Neither has an index on its end, so this looks at all of them, and is called once a day rather than every few
+/// minutes.
 pub fn bite_of_grants(tx: &WriteTx<'_>, keep: Retention, now: UnixTime) -> Result<usize, Fault> {
-    tx.execute(
+    let grants = tx.execute(
         "purge grants",
         "delete from grants where id in
            (select id from grants where expires_at <= ?1 or rotated_at <= ?2 or revoked_at <= ?1 limit ?3)",
         params![now.minus(Seconds::days(7)), now.minus(keep.idle_grants), BITE],
-    )
+    )?;
+    let clients = tx.execute(
+        "purge clients",
+        "delete from clients where id in
+           (select id from clients where registered_by <> 'owner' and first_used_at <= ?1
+              and not exists (select 1 from grants where client_id = clients.id)
+              and not exists (select 1 from authorization_codes where client_id = clients.id)
+              and not exists (select 1 from authorizations where client_id = clients.id)
+              and not exists (select 1 from consents where client_id = clients.id and granted_at > ?1) limit ?2)",
+        params![now.minus(IDLE_CLIENTS), BITE],
+    )?;
+    Ok(grants + clients)
 }

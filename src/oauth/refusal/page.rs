@@ -13,6 +13,8 @@ pub enum PageRefusal {
     RedirectUriMissing,
     /// The client did not register this redirect URI.
     RedirectUriUnknown(String),
+    /// The answer would go to an app by a scheme of its own, which the owner does not want.
+    AppLink(String),
     /// The pending request is not known, has expired, or waits for somebody else.
     AuthorizationUnknown,
     /// The request was answered, and the answer cannot be given again: the code was redeemed or has ended, is somebody
@@ -52,6 +54,7 @@ impl PageRefusal {
             Self::ClientUnknown => "client_unknown",
             Self::RedirectUriMissing => "redirect_uri_missing",
             Self::RedirectUriUnknown(_) => "redirect_uri_unknown",
+            Self::AppLink(_) => "app_link",
             Self::AuthorizationUnknown => "authorization_unknown",
             Self::AuthorizationAnswered => "authorization_answered",
             Self::FormTokenWrong => "form_token_wrong",

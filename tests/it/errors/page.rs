@@ -1,5 +1,6 @@
 //! Problems that no client hears of: a page for a person, JSON for a program.
 
+use vestibule::oauth::redirect_uri::AppLinks;
 use vestibule::oauth::refusal::PageRefusal as Refusal;
 
 use super::{Row, table};
@@ -15,6 +16,8 @@ table! {
         "invalid_request", "The request does not say where its answer should go.";
     Refusal::RedirectUriUnknown(_) = Refusal::RedirectUriUnknown(String::new()) => "redirect_uri_unknown",
         "invalid_request", "The app wants its answer at an address that it did not register.";
+    Refusal::AppLink(_) = Refusal::AppLink(String::new()) => "app_link",
+        "invalid_request", "The app wants its answer by a link of a scheme of its own.";
     Refusal::AuthorizationUnknown = Refusal::AuthorizationUnknown => "authorization_unknown",
         "invalid_request", "The request that this page belongs to has expired or is not yours.";
     Refusal::AuthorizationAnswered = Refusal::AuthorizationAnswered => "authorization_answered",
@@ -56,6 +59,10 @@ async fn provoke(server: &Server, reason: &str, answered: &str, accept: &str) ->
         "redirect_uri_unknown" => {
             server.get(&app.authorize_url(&[("redirect_uri", "https://canary.test/cb")]))
         }
+        "app_link" => server.get(
+            &ClientApp::fixture("nat")
+                .authorize_url(&[("redirect_uri", "com.example.app:/cb"), ("state", "canary")]),
+        ),
         "authorization_unknown" => server.get("/consent?authorization=canary"),
         "authorization_answered" => {
             server.get(&format!("/oauth/authorize?authorization={answered}&state=canary"))
@@ -71,7 +78,7 @@ async fn provoke(server: &Server, reason: &str, answered: &str, accept: &str) ->
 
 #[tokio::test]
 async fn every_refusal_of_a_page_to_its_bytes() {
-    let server = Server::start().await;
+    let server = Server::start_with(|settings| settings.app_links = AppLinks::Refused).await;
     let answered = answered(&server).await;
     let before = server.contents();
     for row in ROWS {
