@@ -16,7 +16,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::Uri;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
@@ -29,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::http::{
-    Deadlines, Link, Method, Refusal, Request, Response, Socket, Status, TrustedProxies, screen,
+    Answer, Deadlines, Link, Method, Refusal, Request, Response, Socket, Status, TrustedProxies, screen,
 };
 
 /// How much anybody may ask of the server, and how long anything may take.
@@ -199,7 +198,7 @@ fn answer<H, F>(
     handler: &H,
     link: &Arc<Link>,
     limits: &Limits,
-) -> impl Future<Output = Result<hyper::Response<Full<Bytes>>, Infallible>> + use<H, F>
+) -> impl Future<Output = Result<hyper::Response<Answer>, Infallible>> + use<H, F>
 where
     H: Fn(Request) -> F,
     F: Future<Output = Response>,
@@ -220,12 +219,13 @@ where
     let (link, request_time) = (Arc::clone(link), limits.request_time);
     async move {
         let mut response = match handled {
-            Ok(handled) => in_time(handled, request_time).await,
+            Ok(handled) => in_time(handled, request_time, &link).await,
             Err(response) => response,
         };
-        let is_body_unread = link.end_answer();
-        line.end(response.status(), response.take_reason());
-        let mut response = response.into_hyper();
+        let is_body_unread = link.is_body_pending();
+        let line = line.answered(response.status(), response.take_reason());
+        // A whole answer ends here; one that streams ends, and has its line, when the last piece is out.
+        let mut response = response.into_hyper(Ending { link, line });
         if is_last || is_body_unread {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -236,9 +236,26 @@ where
 /// When to try again what took too long: it was given up, but the work behind it may go on for a moment.
 const RETRY_AFTER: &str = "5";
 
-/// The handler's answer; 503 if it takes too long, and 500 if it panics: one broken request must not take
-/// the others of its connection with it.
-async fn in_time<F: Future<Output = Response>>(mut handled: Pin<Box<F>>, request_time: Duration) -> Response {
+/// What is due when an answer has left.
+struct Ending {
+    link: Arc<Link>,
+    #[expect(dead_code, reason = "it is written when it is dropped")]
+    line: RequestLine,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.link.end_answer();
+    }
+}
+
+/// The handler's answer; 503 if it takes too long without having said that it may, and 500 if it panics: one broken
+/// request must not take the others of its connection with it.
+async fn in_time<F: Future<Output = Response>>(
+    mut handled: Pin<Box<F>>,
+    request_time: Duration,
+    link: &Link,
+) -> Response {
     // What a panic may have left half-done is this request's own; everything shared is behind locks that
     // notice, or in the store.
     let mut attempt = |cx: &mut Context<'_>| {
@@ -249,11 +266,13 @@ async fn in_time<F: Future<Output = Response>>(mut handled: Pin<Box<F>>, request
     if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(attempt(cx))).await {
         return response;
     }
-    tokio::time::timeout(request_time, poll_fn(attempt)).await.unwrap_or_else(|_| {
-        error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
+    match tokio::time::timeout(request_time, poll_fn(&mut attempt)).await {
+        Ok(response) => response,
+        Err(_) if link.is_patient() => poll_fn(attempt).await,
+        Err(_) => error(Status::SERVICE_UNAVAILABLE, "temporarily_unavailable", "This took too long.")
             .with_header("retry-after", RETRY_AFTER)
-            .because("the request's time was up")
-    })
+            .because("the request's time was up"),
+    }
 }
 
 fn panicked() -> Response {
@@ -306,10 +325,11 @@ impl RequestLine {
         }
     }
 
-    /// Writes the line of a request that was answered.
-    fn end(mut self, status: Status, reason: Option<Cow<'static, str>>) {
+    /// The line of a request that has its answer.
+    fn answered(mut self, status: Status, reason: Option<Cow<'static, str>>) -> Self {
         self.status = Some(status);
         self.reason = reason;
+        self
     }
 }
 

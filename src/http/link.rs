@@ -16,6 +16,7 @@ pub(crate) struct Link {
     body_time: Duration,
     answering: AtomicBool,
     body_pending: AtomicBool,
+    patient: AtomicBool,
     bad_head: OnceLock<(u64, Refusal)>,
 }
 
@@ -29,6 +30,7 @@ impl Link {
             body_time,
             answering: AtomicBool::new(false),
             body_pending: AtomicBool::new(false),
+            patient: AtomicBool::new(false),
             bad_head: OnceLock::new(),
         }
     }
@@ -53,13 +55,23 @@ impl Link {
     /// Says that a request, with or without a body still to be read, goes to its handler.
     pub(crate) fn begin_answer(&self, body_pending: bool) {
         self.body_pending.store(body_pending, Ordering::Relaxed);
+        self.patient.store(false, Ordering::Relaxed);
         self.answering.store(true, Ordering::Relaxed);
     }
 
-    /// Says that the handler is done; returns whether it left a body unread.
-    pub(crate) fn end_answer(&self) -> bool {
+    /// Says that the answer is done.
+    pub(crate) fn end_answer(&self) {
         self.answering.store(false, Ordering::Relaxed);
-        self.body_pending.load(Ordering::Relaxed)
+    }
+
+    /// Says that the handler's answer may take longer than others.
+    pub(crate) fn be_patient(&self) {
+        self.patient.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the handler's answer may take longer than others.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.patient.load(Ordering::Relaxed)
     }
 
     /// Says that the body was read to its end.

@@ -9,6 +9,7 @@
 //! screen      refuses the heads that hyper would let through
 //! link        what the socket, the requests and the server know together about one connection
 //! request     what a handler reads        response   what a handler answers
+//! stream      bodies that pass through, piece by piece
 //! ```
 
 mod client_ip;
@@ -22,14 +23,17 @@ mod request;
 mod response;
 mod screen;
 mod socket;
+mod stream;
 
 pub use client_ip::TrustedProxies;
 pub use form::{Form, Malformed};
 pub use hyper::{HeaderMap, Method, StatusCode as Status};
 pub use networks::{Networks, NotANetwork};
-pub use request::{BodyRefusal, Request};
+pub use request::{BodyRefusal, Head, Request};
 pub use response::Response;
+pub use stream::{Inspector, RequestBody, Stream};
 
 pub(crate) use link::Link;
+pub(crate) use response::Answer;
 pub(crate) use screen::{Refusal, screen};
 pub(crate) use socket::{Deadlines, Socket};

@@ -9,13 +9,24 @@ use hyper::Uri;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{ACCEPT, CONTENT_ENCODING, HeaderMap};
 
-use super::{Form, Link, Malformed, Method, Status, content_type, cookie};
+use super::{Form, Link, Malformed, Method, RequestBody, Status, content_type, cookie};
 
 /// A request whose head has passed the screen.
 #[derive(Debug)]
 pub struct Request {
     inner: hyper::Request<Incoming>,
     link: Arc<Link>,
+}
+
+/// A request's head, taken apart.
+#[derive(Debug)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// The target as it came.
+    pub target: Uri,
+    /// The headers as they came.
+    pub headers: HeaderMap,
 }
 
 /// Why a body is not accepted.
@@ -145,6 +156,18 @@ impl Request {
             .map_err(|_| BodyRefusal::TooSlow)??;
         self.link.body_done();
         Ok(bytes)
+    }
+
+    /// Head and body apart, for a handler that hands both on.
+    pub fn into_parts(self) -> (Head, RequestBody) {
+        let (head, body) = self.inner.into_parts();
+        let head = Head { method: head.method, target: head.uri, headers: head.headers };
+        (head, RequestBody::new(body, self.link))
+    }
+
+    /// Says that this answer may take longer than others: it is somebody else's.
+    pub fn take_your_time(&self) {
+        self.link.be_patient();
     }
 
     /// The body as a form, if that is what it is declared to be.

@@ -1,16 +1,20 @@
 //! What a handler answers: a value until the server writes it.
 
 use std::borrow::Cow;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
     PRAGMA, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use serde::Serialize;
 
-use super::Status;
+use super::{Status, Stream};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -20,13 +24,57 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
 );
 
-/// A response. Cloning one that was prepared shares its body.
-#[derive(Clone, Debug)]
+/// A response.
+#[derive(Debug)]
 pub struct Response {
     status: Status,
     headers: HeaderMap,
-    body: Bytes,
+    body: Content,
     reason: Option<Cow<'static, str>>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Whole(Bytes),
+    Streamed(Stream),
+}
+
+/// A response's body as hyper takes it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// All of it at once.
+    Whole(Full<Bytes>),
+    /// Piece by piece.
+    Streamed(Stream),
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
+        }
+    }
 }
 
 impl Response {
@@ -34,7 +82,7 @@ impl Response {
     pub fn new(status: Status) -> Self {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Self { status, headers, body: Bytes::new(), reason: None }
+        Self { status, headers, body: Content::Whole(Bytes::new()), reason: None }
     }
 
     /// A value as JSON. One that cannot be written as JSON is our fault, and answers 500.
@@ -99,10 +147,15 @@ impl Response {
         }
     }
 
+    /// An answer that comes from elsewhere: its headers as they are, and its body as it arrives.
+    pub fn streamed(status: Status, headers: HeaderMap, body: Stream) -> Self {
+        Self { status, headers, body: Content::Streamed(body), reason: None }
+    }
+
     fn typed(status: Status, content_type: HeaderValue, body: Bytes) -> Self {
         let mut response = Self::new(status);
         response.headers.insert(CONTENT_TYPE, content_type);
-        response.body = body;
+        response.body = Content::Whole(body);
         response
     }
 
@@ -144,18 +197,18 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body.
-    pub fn body(&self) -> &Bytes {
-        &self.body
-    }
-
     /// The reason for the log, which the wire never sees.
     pub(crate) fn take_reason(&mut self) -> Option<Cow<'static, str>> {
         self.reason.take()
     }
 
-    pub(crate) fn into_hyper(self) -> hyper::Response<Full<Bytes>> {
-        let mut response = hyper::Response::new(Full::new(self.body));
+    /// For the wire. `companion` is dropped when a streamed body has ended, and at once otherwise.
+    pub(crate) fn into_hyper(self, companion: impl Send + Unpin + 'static) -> hyper::Response<Answer> {
+        let body = match self.body {
+            Content::Whole(bytes) => Answer::Whole(Full::new(bytes)),
+            Content::Streamed(stream) => Answer::Streamed(stream.with(companion)),
+        };
+        let mut response = hyper::Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
@@ -195,7 +248,8 @@ mod tests {
         let broken = std::collections::BTreeMap::from([((1, 2), 3)]);
         let response = Response::json(Status::OK, &broken);
         assert_eq!(response.status(), Status::INTERNAL_SERVER_ERROR);
-        assert_eq!(&response.body()[..], br#"{"error":"server_error"}"#);
+        let Content::Whole(body) = response.body else { panic!("a body that streams") };
+        assert_eq!(&body[..], br#"{"error":"server_error"}"#);
     }
 
     #[test]

@@ -1,0 +1,246 @@
+//! Bodies in pieces: those that pass through, of which nothing is kept, and nothing but the next piece is waited for.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::Link;
+
+type Pieces = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
+
+/// A body of an answer that comes from elsewhere, piece by piece.
+pub struct Stream(Pieces);
+
+impl Stream {
+    /// Pieces that arrive from somewhere.
+    pub fn new<B>(pieces: B) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self(Box::pin(pieces.map_err(io::Error::other)))
+    }
+
+    /// The same, cut off when `end` is ready: whoever reads it sees it end, and its source is let go.
+    #[must_use]
+    pub fn until(self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Box::pin(Until { pieces: Some(self.0), end: Box::pin(end) }))
+    }
+
+    /// The same, with something that is dropped when the body has ended or is not wanted any more.
+    #[must_use]
+    pub fn with(self, companion: impl Send + Unpin + 'static) -> Self {
+        Self(Box::pin(With { pieces: self.0, companion: Some(companion) }))
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream(..)")
+    }
+}
+
+impl Body for Stream {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.0.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+struct Until {
+    /// `None` once it was cut off.
+    pieces: Option<Pieces>,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Body for Until {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.pieces.is_some() && self.end.as_mut().poll(cx).is_ready() {
+            self.pieces = None;
+        }
+        match &mut self.pieces {
+            Some(pieces) => pieces.as_mut().poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.as_ref().is_none_or(|pieces| pieces.is_end_stream())
+    }
+
+    // No size: it may end before.
+}
+
+struct With<C> {
+    pieces: Pieces,
+    companion: Option<C>,
+}
+
+impl<C: Unpin> Body for With<C> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let next = ready!(self.pieces.as_mut().poll_frame(cx));
+        if !matches!(next, Some(Ok(_))) {
+            self.companion = None;
+        }
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.pieces.size_hint()
+    }
+}
+
+/// Looks at each piece of a request's body before it is handed on; `Err` breaks the body off, so that whoever receives
+/// it never sees its end.
+pub type Inspector = Box<dyn FnMut(&[u8]) -> Result<(), &'static str> + Send>;
+
+/// A request's body, to be handed on piece by piece. Each piece has to arrive in time; the whole may take as long as it
+/// takes.
+pub struct RequestBody {
+    /// Pieces that were looked at already.
+    ahead: VecDeque<Bytes>,
+    incoming: Incoming,
+    link: Arc<Link>,
+    inspector: Option<Inspector>,
+    patience: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, link: Arc<Link>) -> Self {
+        let patience = link.body_time();
+        Self { ahead: VecDeque::new(), incoming, link, inspector: None, patience, timer: None }
+    }
+
+    /// The next piece, taken out; `None` at the end.
+    pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        std::future::poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// Puts pieces back in front, in their order.
+    #[must_use]
+    pub fn preceded_by(mut self, pieces: Vec<Bytes>) -> Self {
+        self.ahead.extend(pieces);
+        self
+    }
+
+    /// Has every piece that is still to come looked at.
+    #[must_use]
+    pub fn inspected(mut self, inspector: Inspector) -> Self {
+        self.inspector = Some(inspector);
+        self
+    }
+
+    /// Whether nothing comes.
+    pub fn is_empty(&self) -> bool {
+        self.ahead.is_empty() && self.incoming.is_end_stream()
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    let patience = self.patience;
+                    let timer =
+                        self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
+                    ready!(timer.as_mut().poll(cx));
+                    return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+                }
+            };
+            self.timer = None;
+            return Poll::Ready(match frame {
+                // Trailers are for the next hop, which is us.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(piece) => Some(Ok(piece)),
+                    Err(_) => continue,
+                },
+                Some(Err(why)) => Some(Err(io::Error::other(why))),
+                None => {
+                    self.link.body_done();
+                    None
+                }
+            });
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestBody(..)")
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(piece) = self.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        let this = &mut *self;
+        let piece = match ready!(this.poll_piece(cx)) {
+            Some(Ok(piece)) => piece,
+            Some(Err(why)) => return Poll::Ready(Some(Err(why))),
+            None => return Poll::Ready(None),
+        };
+        let verdict = this.inspector.as_mut().map_or(Ok(()), |inspect| inspect(&piece));
+        Poll::Ready(Some(verdict.map(|()| Frame::data(piece)).map_err(io::Error::other)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead: u64 = self.ahead.iter().map(|piece| piece.len() as u64).sum();
+        let mut hint = self.incoming.size_hint();
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint.set_lower(hint.lower() + ahead);
+        hint
+    }
+}
