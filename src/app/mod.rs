@@ -5,6 +5,7 @@ pub mod browser;
 pub mod client_documents;
 pub mod client_keys;
 pub mod housekeeping;
+mod kept;
 mod keys;
 pub mod offer;
 mod passwords;
