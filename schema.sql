@@ -48,6 +48,18 @@ create table sessions (
 ) strict, without rowid;
 create index sessions_by_user on sessions (user_id);
 
+-- Browsers at hosts that ask this server who somebody is: each has a session of its own there, which ends with the one
+-- here.
+create table visits (
+    hash blob primary key check (length(hash) = 32), -- of the ticket or the cookie
+    session_hash blob not null references sessions (hash) on delete cascade,
+    host text not null,                         -- where it counts, and nowhere else
+    stage text not null check (stage in ('ticket', 'cookie')),
+    expires_at integer not null
+) strict, without rowid;
+create index visits_by_session on visits (session_hash);
+create index visits_by_expiry on visits (expires_at);
+
 -- The servers that tokens can be for (RFC 8707).
 create table resources (
     id integer primary key,
@@ -58,7 +70,9 @@ create table resources (
     restricted integer not null default 0 check (restricted in (0, 1)), -- 1: resource_users lists who may
     token_lifetime integer check (token_lifetime > 0), -- seconds; null: the setting's
     upstream text,                              -- where the guard sends its requests; null: not guarded
-    created_at integer not null
+    created_at integer not null,
+    rules text not null default '',             -- which scope a call needs: METHOD:NAME=SCOPE, a rule a line
+    identity_token integer not null default 0 check (identity_token in (0, 1)) -- 1: the upstream gets a signed one
 ) strict;
 
 -- Who may have tokens for a restricted resource.

@@ -10,6 +10,7 @@ use super::{user, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
 use crate::config::{Settings, span};
+use crate::oauth::guard::{Guard, Identity, Rule};
 use crate::oauth::ids::UserName;
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
 use crate::oauth::scope::Scope;
@@ -23,7 +24,12 @@ pub(super) enum Command {
 Examples:
   vestibule resource add https://notes.home.example/mcp
   vestibule resource add https://notes.home.example/mcp --name Notes --scopes \"notes:read notes:write\"
-  vestibule resource add https://door.home.example/mcp --users alice,bob --token-lifetime 10m")]
+  vestibule resource add https://door.home.example/mcp --users alice,bob --token-lifetime 10m
+  A server that knows nothing of OAuth:
+    vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp
+  The same, where deleting needs a scope of its own:
+    vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp \\
+        --scopes \"read write\" --require \"tools/call:delete_*=write\"")]
     Add(Add),
     /// Show all
     List,
@@ -48,9 +54,15 @@ pub(super) struct Add {
     /// Who may have tokens for it, separated by commas [default: every user]
     #[arg(long)]
     users: Option<String>,
-    /// Where the guard sends its requests
+    /// Stand in front of it: the server itself knows nothing of OAuth, and is reached at this URL
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
+    /// The scope that a call needs: METHOD=SCOPE or METHOD:NAME=SCOPE, with * for any text; may be given several times
+    #[arg(long = "require", value_name = "RULE", requires = "upstream")]
+    rules: Vec<String>,
+    /// Tell the server behind who calls by a short-lived signed token too, in X-Vestibule-Token
+    #[arg(long, requires = "upstream")]
+    identity_token: bool,
     /// How long its access tokens are valid; 1m to 7d [default: the setting access_token_lifetime]
     #[arg(long, value_name = "SPAN")]
     token_lifetime: Option<String>,
@@ -67,6 +79,10 @@ struct Shown {
     users: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    require: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    identity_token: bool,
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_lifetime: Option<Seconds>,
@@ -80,7 +96,17 @@ impl Shown {
             name: resource.name.clone(),
             scopes: resource.scopes.iter().map(str::to_owned).collect(),
             users: (resource.admission == Admission::Listed).then(users),
-            upstream: resource.upstream.clone(),
+            upstream: resource.guard.as_ref().map(|guard| guard.upstream.as_str().to_owned()),
+            require: resource
+                .guard
+                .iter()
+                .flat_map(|guard| guard.rules.iter())
+                .map(Rule::to_string)
+                .collect(),
+            identity_token: resource
+                .guard
+                .as_ref()
+                .is_some_and(|guard| guard.identity == Identity::HeadersAndToken),
             token_lifetime: resource.token_lifetime,
         }
     }
@@ -106,12 +132,15 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
                 .collect::<Result<_, _>>()?,
         ),
     };
+    let identity = if args.identity_token { Identity::HeadersAndToken } else { Identity::Headers };
+    let guard = words::guard(args.upstream.as_deref(), &args.rules, identity)?;
+    let scopes = args.scopes.as_deref().map_or(Ok(Scope::empty()), words::scope)?;
     let resource = Resource {
         name: args.name.as_deref().map_or_else(|| Ok(default_name(&uri)), words::display_name)?,
-        scopes: args.scopes.as_deref().map_or(Ok(Scope::empty()), words::scope)?,
+        scopes: with_needed(scopes, guard.as_ref()),
         admission: if names.is_some() { Admission::Listed } else { Admission::Everyone },
         token_lifetime: args.token_lifetime.as_deref().map(words::token_lifetime).transpose()?,
-        upstream: args.upstream.as_deref().map(words::upstream).transpose()?,
+        guard,
         uri,
     };
     let (resource, admitted) = Database::open(settings)?.change(move |tx, now| {
@@ -127,10 +156,16 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
         Admission::Listed if admitted.is_empty() => "nobody yet".to_owned(),
         Admission::Listed => admitted.iter().map(UserName::as_str).collect::<Vec<_>>().join(", "),
     };
-    let text = format!(
-        "Registered {} ({}).\nTokens for it: {who}. The server itself must check them: issuer and aud {}.",
-        resource.name, resource.uri, resource.uri
-    );
+    let Resource { name, uri, .. } = &resource;
+    let text = match &resource.guard {
+        None => format!(
+            "Registered {name} ({uri}).\nTokens for it: {who}. The server itself must check them: issuer and aud {uri}."
+        ),
+        Some(guard) => format!(
+            "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {}. Tokens for it: {who}.",
+            guard.upstream.as_str()
+        ),
+    };
     Ok(Answer::new(text, Shown::new(&resource, &admitted)))
 }
 
@@ -169,6 +204,12 @@ fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {
         resource.uri
     );
     Ok(Answer::new(text, Shown::new(&resource, &[])))
+}
+
+/// The scopes that a resource knows: those that its owner lists, and those that its rules need, or nobody could ever have
+/// them.
+pub(super) fn with_needed(scopes: Scope, guard: Option<&Guard>) -> Scope {
+    guard.map_or(scopes.clone(), |guard| scopes.union(&guard.rules.scopes()))
 }
 
 /// What a resource is called where its owner gave it no name.

@@ -10,6 +10,7 @@ use crate::config::span;
 use crate::oauth::client::{Client, Credential, KeySource};
 use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::grant_type::GrantType;
+use crate::oauth::guard::{Guard, Identity, Rule, Rules, UpstreamUrl};
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::key_set::KeySet;
 use crate::oauth::key_set_url::KeySetUrl;
@@ -74,18 +75,31 @@ pub(super) fn token_lifetime(text: &str) -> Result<Seconds, Failure> {
         .map_err(|why| Failure::new(format!("could not read the token lifetime: {why}")))
 }
 
-/// Where the guard sends a resource's requests: an http or https URL.
-pub(super) fn upstream(text: &str) -> Result<String, Failure> {
-    let url =
-        url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    match url {
-        Some(url) if url.username().is_empty() && url.password().is_none() && url.fragment().is_none() => {
-            Ok(text.to_owned())
+/// How a resource is guarded, if it is: where its requests go, what its calls need, and whether the server behind gets a
+/// token.
+pub(super) fn guard(
+    upstream: Option<&str>,
+    rules: &[String],
+    identity: Identity,
+) -> Result<Option<Guard>, Failure> {
+    let Some(text) = upstream else {
+        if rules.is_empty() && identity == Identity::Headers {
+            return Ok(None);
         }
-        _ => Err(Failure::new(format!(
-            "could not read the upstream {text:?}: write a URL like http://127.0.0.1:3000/mcp"
-        ))),
-    }
+        return Err(Failure::new(
+            "could not guard the resource: rules and the identity token are for one with an upstream; name it with --upstream",
+        ));
+    };
+    let upstream = UpstreamUrl::parse(text)
+        .map_err(|why| Failure::new(format!("could not read the upstream {text:?}: {why}")))?;
+    let rules: Vec<_> = rules
+        .iter()
+        .map(|text| {
+            Rule::parse(text).map_err(|why| Failure::new(format!("could not read the rule {text:?}: {why}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let rules = Rules::of(rules).map_err(|why| Failure::new(format!("could not use the rules: {why}")))?;
+    Ok(Some(Guard { upstream, rules, identity }))
 }
 
 /// A redirect URI.

@@ -14,6 +14,7 @@ pub mod client_metadata;
 pub mod document_url;
 pub mod error;
 pub mod grant_type;
+pub mod guard;
 pub mod ids;
 pub mod issuer;
 pub mod json;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::Malformed;
+use super::guard::Guard;
 use super::scope::Scope;
 use crate::clock::Seconds;
 
@@ -110,8 +111,8 @@ pub struct Resource {
     pub admission: Admission,
     /// How long its access tokens live; `None` for the setting's answer.
     pub token_lifetime: Option<Seconds>,
-    /// Where the guard sends its requests; `None` where the server checks tokens itself.
-    pub upstream: Option<String>,
+    /// How this server stands in front of it; `None` where it checks tokens itself.
+    pub guard: Option<Guard>,
 }
 
 /// Whom a resource admits.

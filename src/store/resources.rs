@@ -4,11 +4,12 @@ use rusqlite::{Row, params};
 
 use super::{Fault, ReadTx, WriteTx};
 use crate::clock::UnixTime;
+use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::ids::{UserId, UserName};
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
 use crate::oauth::scope::Scope;
 
-const COLUMNS: &str = "uri, name, scopes, restricted, token_lifetime, upstream";
+const COLUMNS: &str = "uri, name, scopes, restricted, token_lifetime, upstream, rules, identity_token";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Resource> {
     Ok(Resource {
@@ -17,16 +18,35 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Resource> {
         scopes: row.get(2)?,
         admission: if row.get(3)? { Admission::Listed } else { Admission::Everyone },
         token_lifetime: row.get(4)?,
-        upstream: row.get(5)?,
+        guard: guard(row)?,
     })
+}
+
+fn guard(row: &Row<'_>) -> rusqlite::Result<Option<Guard>> {
+    let (rules, identity_token) = (row.get(6)?, row.get(7)?);
+    let identity = if identity_token { Identity::HeadersAndToken } else { Identity::Headers };
+    let upstream: Option<UpstreamUrl> = row.get(5)?;
+    Ok(upstream.map(|upstream| Guard { upstream, rules, identity }))
+}
+
+/// The columns that a guard fills.
+fn columns(resource: &Resource) -> (Option<&UpstreamUrl>, String, bool) {
+    match &resource.guard {
+        Some(Guard { upstream, rules, identity }) => {
+            (Some(upstream), rules.to_string(), *identity == Identity::HeadersAndToken)
+        }
+        None => (None, String::new(), false),
+    }
 }
 
 /// Registers a resource; `false` if one with the same canonical form is there.
 pub fn insert(tx: &WriteTx<'_>, resource: &Resource, now: UnixTime) -> Result<bool, Fault> {
+    let (upstream, rules, identity_token) = columns(resource);
     let added = tx.execute(
         "register a resource",
-        "insert into resources (uri, canonical, name, scopes, restricted, token_lifetime, upstream, created_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) on conflict (canonical) do nothing",
+        "insert into resources (uri, canonical, name, scopes, restricted, token_lifetime, upstream, created_at, rules,
+                                identity_token)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict (canonical) do nothing",
         params![
             resource.uri,
             resource.uri.canonical(),
@@ -34,8 +54,10 @@ pub fn insert(tx: &WriteTx<'_>, resource: &Resource, now: UnixTime) -> Result<bo
             resource.scopes,
             resource.admission == Admission::Listed,
             resource.token_lifetime,
-            resource.upstream,
-            now
+            upstream,
+            now,
+            rules,
+            identity_token
         ],
     )?;
     Ok(added == 1)
@@ -43,9 +65,11 @@ pub fn insert(tx: &WriteTx<'_>, resource: &Resource, now: UnixTime) -> Result<bo
 
 /// Changes everything but the canonical form.
 pub fn update(tx: &WriteTx<'_>, resource: &Resource) -> Result<(), Fault> {
+    let (upstream, rules, identity_token) = columns(resource);
     tx.execute(
         "change a resource",
-        "update resources set uri = ?2, name = ?3, scopes = ?4, restricted = ?5, token_lifetime = ?6, upstream = ?7
+        "update resources set uri = ?2, name = ?3, scopes = ?4, restricted = ?5, token_lifetime = ?6, upstream = ?7,
+                              rules = ?8, identity_token = ?9
          where canonical = ?1",
         params![
             resource.uri.canonical(),
@@ -54,7 +78,9 @@ pub fn update(tx: &WriteTx<'_>, resource: &Resource) -> Result<(), Fault> {
             resource.scopes,
             resource.admission == Admission::Listed,
             resource.token_lifetime,
-            resource.upstream
+            upstream,
+            rules,
+            identity_token
         ],
     )
     .map(drop)

@@ -24,7 +24,7 @@ pub const SCHEMA: &str = include_str!("../../schema.sql");
 const APPLICATION_ID: i32 = 0x5673_7462;
 
 /// What turns a file of version N into one of version N + 1, at index N. Entries are never edited after a release.
-const UPGRADES: &[&str] = &[include_str!("upgrades/v1.sql")];
+const UPGRADES: &[&str] = &[include_str!("upgrades/v1.sql"), include_str!("upgrades/v2.sql")];
 
 /// Today's schema version, as in a file's `user_version`.
 pub const fn version() -> usize {

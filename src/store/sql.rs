@@ -7,6 +7,7 @@ use crate::crypto::jwk::Algorithm;
 use crate::oauth::client::{Assertion, RegisteredBy};
 use crate::oauth::error::Malformed;
 use crate::oauth::grant_type::{AuthMethod, GrantType};
+use crate::oauth::guard::{Rules, UpstreamUrl};
 use crate::oauth::ids::{AuthorizationId, ClientId, GrantId, UserId, UserName};
 use crate::oauth::key_set::KeySet;
 use crate::oauth::key_set_url::KeySetUrl;
@@ -44,6 +45,7 @@ text! {
     UserName: UserName::parse, UserName::as_str;
     AuthorizationId: AuthorizationId::parse, AuthorizationId::as_str;
     ResourceUri: ResourceUri::parse, ResourceUri::as_str;
+    UpstreamUrl: UpstreamUrl::parse, UpstreamUrl::as_str;
     RegisteredBy: |text| RegisteredBy::parse(text).ok_or(Malformed("registered_by is unknown")), |by| by.as_str();
     KeySetUrl: KeySetUrl::parse, KeySetUrl::as_str;
     Assertion: |text| Assertion::parse(text).ok_or(Malformed("assertion is unknown")), |assertion| assertion.as_str();
@@ -106,6 +108,12 @@ impl ToSql for Scope {
 impl FromSql for Scope {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Self::parse(value.as_str()?).map_err(corrupt)
+    }
+}
+
+impl FromSql for Rules {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_stored(value.as_str()?).map_err(corrupt)
     }
 }
 

@@ -26,7 +26,9 @@ fn shape(path: &Path) -> Vec<String> {
     rows.map(|sql| {
         let sql = sql.expect("a row");
         let bare: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
-        bare.join(" ").replace('"', "").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+        let words = bare.join(" ").replace('"', "").to_lowercase();
+        // A column that was added later stands behind a comma on a line of its own.
+        words.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",").replace(" )", ")")
     })
     .collect()
 }

@@ -14,6 +14,7 @@ use super::super::{resource, words};
 use crate::clock::Seconds;
 use crate::oauth::client::KeySource;
 use crate::oauth::grant_type::GrantType;
+use crate::oauth::guard::Identity;
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
@@ -107,6 +108,10 @@ struct ResourceEntry {
     scopes: Words,
     users: Option<Vec<String>>,
     upstream: Option<String>,
+    #[serde(default)]
+    require: Vec<String>,
+    #[serde(default)]
+    identity_token: bool,
     token_lifetime: Option<Span>,
 }
 
@@ -260,12 +265,14 @@ fn server(entry: &ResourceEntry) -> Result<(Resource, Vec<UserName>), Failure> {
         Some(Span::Number(seconds)) => Some(words::token_lifetime(&seconds.to_string())?),
         Some(Span::Text(text)) => Some(words::token_lifetime(text)?),
     };
+    let identity = if entry.identity_token { Identity::HeadersAndToken } else { Identity::Headers };
+    let guard = words::guard(entry.upstream.as_deref(), &entry.require, identity)?;
     let resource = Resource {
         name: entry.name.as_deref().map_or_else(|| Ok(resource::default_name(&uri)), words::display_name)?,
-        scopes: entry.scopes.scope()?,
+        scopes: resource::with_needed(entry.scopes.scope()?, guard.as_ref()),
         admission: if entry.users.is_some() { Admission::Listed } else { Admission::Everyone },
         token_lifetime: lifetime,
-        upstream: entry.upstream.as_deref().map(words::upstream).transpose()?,
+        guard,
         uri,
     };
     Ok((resource, names.into_iter().collect()))

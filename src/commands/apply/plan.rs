@@ -14,6 +14,7 @@ use crate::clock::UnixTime;
 use crate::crypto::password;
 use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
 use crate::oauth::grant_type::AuthMethod;
+use crate::oauth::guard::Guard;
 use crate::oauth::ids::{UserId, UserName};
 use crate::oauth::resource::{Resource, ResourceUri};
 use crate::oauth::secret::{Secret, SecretKind};
@@ -281,7 +282,9 @@ fn plan_resource(plan: &mut Plan, wanted: &Resource, admitted: &[UserName], know
         (wanted.name != have.name, "name"),
         (wanted.scopes != have.scopes, "scopes"),
         (wanted.admission != have.admission || admitted != *have_admitted, "users"),
-        (wanted.upstream != have.upstream, "upstream"),
+        (guard(&wanted, |guard| &guard.upstream) != guard(have, |guard| &guard.upstream), "upstream"),
+        (guard(&wanted, |guard| &guard.rules) != guard(have, |guard| &guard.rules), "require"),
+        (guard(&wanted, |guard| &guard.identity) != guard(have, |guard| &guard.identity), "identity_token"),
         (wanted.token_lifetime != have.token_lifetime, "token_lifetime"),
     ]);
     if fields.is_empty() {
@@ -289,6 +292,11 @@ fn plan_resource(plan: &mut Plan, wanted: &Resource, admitted: &[UserName], know
     }
     let step = Step::ChangeResource(wanted.clone(), admitted);
     plan.push("resource", wanted.uri.as_str(), Action::Change, fields, Some(step));
+}
+
+/// A part of a resource's guard.
+fn guard<T>(resource: &Resource, part: impl FnOnce(&Guard) -> &T) -> Option<&T> {
+    resource.guard.as_ref().map(part)
 }
 
 fn plan_client(plan: &mut Plan, wanted: &WantedClient, known: &Known, now: UnixTime) -> Result<(), Failure> {

@@ -298,7 +298,7 @@ pub fn resource(uri: &str, scopes: &str) -> Resource {
         scopes: Scope::parse(scopes).expect("scopes"),
         admission: Admission::Everyone,
         token_lifetime: None,
-        upstream: None,
+        guard: None,
     }
 }
 

@@ -1,0 +1,12 @@
+-- The guard: which scope a call needs, who calls in a token, and browsers at other hosts.
+alter table resources add column rules text not null default '';
+alter table resources add column identity_token integer not null default 0 check (identity_token in (0, 1));
+create table visits (
+    hash blob primary key check (length(hash) = 32),
+    session_hash blob not null references sessions (hash) on delete cascade,
+    host text not null,
+    stage text not null check (stage in ('ticket', 'cookie')),
+    expires_at integer not null
+) strict, without rowid;
+create index visits_by_session on visits (session_hash);
+create index visits_by_expiry on visits (expires_at);
