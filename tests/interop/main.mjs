@@ -1,7 +1,8 @@
-// The suite: starts the chosen checks, all at once, and reports on each.
+// The suite: starts the chosen checks, side by side, and reports on each.
 //
 // A file of `checks/` has `names`, and `start(chosen, browser, hosts)`, which sets up what its checks share and returns
-// `checks`, pairs of a name and a promise (of a sentence on what was seen to hold, or of an error), and `stop`.
+// `checks`, pairs of a name and a promise (of a sentence on what was seen to hold, or of an error), `stop`, and where they
+// are busy at first `calm`, a promise for which the next group waits.
 
 import { mkdirSync, rmSync } from 'node:fs';
 
@@ -15,7 +16,8 @@ import { output } from './harness/places.mjs';
 import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
-const GROUPS = [redirects, pages, conformance, clients];
+// The clients first: most of their time they wait for tokens to end.
+const GROUPS = [clients, conformance, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);
@@ -34,15 +36,15 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 const hosts = await TestHosts.start();
 const browser = await startBrowser({ hosts: hosts.address });
 const report = new Report();
-await Promise.all(
-  GROUPS.map(async (group) => {
-    const chosen = group.names.filter(isChosen);
-    if (chosen.length === 0) return;
-    const failed = (error) => ({ checks: chosen.map((name) => [name, Promise.reject(error)]), stop() {} });
-    const { checks, stop } = await group.start(chosen, browser, hosts).catch(failed);
-    await Promise.all(checks.map(([name, outcome]) => report.check(name, outcome)));
-    await stop();
-  }),
-);
+const running = [];
+for (const group of GROUPS) {
+  const chosen = group.names.filter(isChosen);
+  if (chosen.length === 0) continue;
+  const failed = (error) => ({ checks: chosen.map((name) => [name, Promise.reject(error)]), stop() {} });
+  const { checks, calm, stop } = await group.start(chosen, browser, hosts).catch(failed);
+  running.push(Promise.all(checks.map(([name, outcome]) => report.check(name, outcome))).then(stop));
+  await calm;
+}
+await Promise.all(running);
 await browser.close();
 process.exit(report.close());

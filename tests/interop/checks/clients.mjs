@@ -20,25 +20,27 @@ export async function start(chosen, browser) {
     await homelab.vestibule.crashAndReturn();
     homelab.mcp.forgetKeys();
   });
-  const checks = chosen.map((name) => [name, check(homelab, name, crash)]);
-  return { checks, stop: () => homelab.stop() };
+  const connected = new MeetingPoint(chosen.length, () => {});
+  const checks = chosen.map((name) => [name, check(homelab, name, connected, crash)]);
+  return { checks, calm: connected.done, stop: () => homelab.stop() };
 }
 
-async function check(homelab, name, crash) {
+async function check(homelab, name, ...meetings) {
+  const [connected, crash] = meetings;
   const client = new Client(homelab, name);
-  let crashed = false;
   try {
     await client.connects();
+    connected.pass(client);
     await client.getsPastExpiry();
-    crashed = true;
-    await crash.arrive();
+    crash.pass(client);
+    await crash.done;
     await client.call('back again');
     await client.getsPastExpiry();
     return await client.summary();
   } catch (error) {
     throw blame(error, [`clients/${name}`, 'clients/vestibule', 'clients/mcp-server']);
   } finally {
-    if (!crashed) crash.leave();
+    for (const meeting of meetings) meeting.pass(client);
     await client.stop();
   }
 }
@@ -124,6 +126,8 @@ class Client {
   }
 
   async #assertAskedOnce() {
+    // The client may have heard before the person saw its page.
+    await Promise.all(this.#visits.map(({ over }) => over));
     assertEqual(this.#visits.map(({ problem }) => problem ?? null), [null], 'visits of the person, and their problems');
     const [visit] = this.#visits;
     assert(visit.answered.includes('/consent'), 'the person was not asked for consent');

@@ -67,30 +67,24 @@ function tail(party) {
   }
 }
 
-/**
- * Where several meet, and go on when all who still come have come and `action` is done once. Whoever fails before must
- * say so (`leave`), or the others wait for them.
- */
+/** Something that is done once, when all of several have got so far, or have said that they do not come any more. */
 export class MeetingPoint {
-  #missing;
+  #count;
+  #passed = new Set();
   #action;
   #open;
 
   constructor(count, action) {
-    this.#missing = count;
+    this.#count = count;
     this.#action = action;
+    /** Of what is done. */
     this.done = new Promise((resolve) => (this.#open = resolve));
   }
 
-  /** Comes, and waits. */
-  async arrive() {
-    this.leave();
-    return this.done;
-  }
-
-  /** Does not come any more. */
-  leave() {
-    this.#missing -= 1;
-    if (this.#missing === 0) this.#open(this.#action());
+  /** One of them has got so far, or does not come any more. Saying so twice is saying so once. */
+  pass(who) {
+    if (this.#passed.has(who)) return;
+    this.#passed.add(who);
+    if (this.#passed.size === this.#count) this.#open(this.#action());
   }
 }

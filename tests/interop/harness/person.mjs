@@ -35,9 +35,13 @@ export class Tab {
   #shots = 0;
   #directory;
   #issuer;
+  #leaves;
 
   /** What the browser found wrong with Vestibule's pages in this tab: policy violations, script errors, lost resources. */
   complaints = [];
+
+  /** The address of an app's own scheme that the browser was sent to and gave to the system; it stays where it was. */
+  appLink;
 
   /** Opens a tab. Its pictures go to `output/DIRECTORY/`. */
   static async open(context, directory, issuer) {
@@ -57,6 +61,13 @@ export class Tab {
       // What other sites do wrong is theirs.
       if (page.url().startsWith(this.#issuer)) this.complaints.push(complaint);
     };
+    this.#leaves = new Promise((resolve) => {
+      page.on('request', (request) => {
+        if (!request.isNavigationRequest() || /^(https?|data|about):/.test(request.url())) return;
+        this.appLink = request.url();
+        resolve();
+      });
+    });
     page.on('pageerror', (error) => complain(`script: ${error.message}`));
     page.on('console', (message) => {
       // A page that tells of a problem has the status of one.
@@ -66,8 +77,20 @@ export class Tab {
     const inspector = await context.newCDPSession(page);
     await inspector.send('Audits.enable');
     inspector.on('Audits.issueAdded', ({ issue }) => {
-      complain(`issue: ${issue.code} ${JSON.stringify(issue.details)}`);
+      // To lead from site to site in passing is what an authorization server is for.
+      if (issue.code !== 'BounceTrackingIssue') complain(`issue: ${issue.code} ${JSON.stringify(issue.details)}`);
     });
+  }
+
+  /** Waits until what was done has led to another page, though perhaps of the same address. */
+  async leaves(done) {
+    const loaded = this.page.waitForEvent('load');
+    await Promise.race([Promise.all([done, loaded]), this.#leaves]);
+  }
+
+  /** Clicks a button, and waits for the page that comes. */
+  press(button) {
+    return this.leaves(this.page.getByRole('button', { name: button, exact: true }).click({ noWaitAfter: true }));
   }
 
   /** Takes a picture of the whole page. */
@@ -90,7 +113,7 @@ export class Person {
   #queue = Promise.resolve();
   #door;
 
-  /** What they did: which client rang (`caller`), its `client_id`, the pages that they answered, and where it ended. */
+  /** What they did: for which client (`caller`, `clientId`), the pages that they `answered`, and how it ended. */
   visits = [];
 
   /** `directory` is for the pictures. JavaScript is off: no page of Vestibule's needs any. */
@@ -99,13 +122,18 @@ export class Person {
     Object.assign(person, { name, password });
     person.#issuer = issuer;
     person.#directory = directory;
-    person.#context = await browser.newContext({ javaScriptEnabled: false });
+    person.#context = await browser.newContext({ javaScriptEnabled: false, ignoreHTTPSErrors: true });
     return person;
+  }
+
+  /** A tab of their browser; `name` is the directory of its pictures. */
+  openTab(name) {
+    return Tab.open(this.#context, `${this.#directory}/${name}`, this.#issuer);
   }
 
   /** Makes them the first admin, through the server's set-up link. */
   async setUp(link) {
-    const tab = await Tab.open(this.#context, `${this.#directory}/set-up`, this.#issuer);
+    const tab = await this.openTab('set-up');
     await tab.page.goto(link);
     await tab.picture('set-up');
     await tab.page.getByLabel('User name').fill(this.name);
@@ -134,7 +162,7 @@ export class Person {
     return `http://127.0.0.1:${this.#door.address().port}/?caller=${encodeURIComponent(caller)}`;
   }
 
-  /** The visits of one client. */
+  /** The visits of one client, also those that are not `over` yet. */
   visitsOf(caller) {
     return this.visits.filter((visit) => visit.caller === caller);
   }
@@ -148,50 +176,46 @@ export class Person {
     const visit = { caller, clientId, url, answered: [], arrived: undefined, problem: undefined };
     this.visits.push(visit);
     const done = this.#queue.then(() => this.#follow(visit));
-    this.#queue = done.catch((error) => (visit.problem = error.message));
+    visit.over = done.then(() => {}, (error) => (visit.problem = error.message));
+    this.#queue = visit.over;
     return done;
   }
 
   async #follow(visit) {
     const number = this.visitsOf(visit.caller).length;
-    const tab = await Tab.open(this.#context, `${this.#directory}/${visit.caller}-${number}`, this.#issuer);
+    const tab = await this.openTab(`${visit.caller}-${number}`);
     const { page } = tab;
     await page.goto(visit.url);
-    for (let pages = 0; page.url().startsWith(this.#issuer); pages++) {
+    for (let pages = 0; page.url().startsWith(this.#issuer) && !tab.appLink; pages++) {
       const { pathname } = new URL(page.url());
       await tab.picture(pathname.replaceAll('/', '') || 'page');
       if (pages === MOST_PAGES) throw new Error(`${visit.caller}: the pages go in circles at ${page.url()}`);
-      if (!(await this.#answer(page, pathname))) {
+      if (!(await this.#answer(tab, pathname))) {
         throw new Error(`${visit.caller}: stuck at ${page.url()}: ${await page.locator('main').innerText()}`);
       }
       visit.answered.push(pathname);
       if (tab.complaints.length > 0) throw new Error(`${visit.caller}: ${tab.complaints.join('; ')}`);
     }
-    await page.waitForLoadState();
-    visit.arrived = page.url();
+    if (!tab.appLink) await page.waitForLoadState();
+    visit.arrived = tab.appLink ?? page.url();
     await tab.picture('client');
     await page.close();
     return visit;
   }
 
   /** Does what a page asks for. Returns whether it is a page that asks. */
-  async #answer(page, pathname) {
+  async #answer(tab, pathname) {
+    const { page } = tab;
     if (pathname === '/login') {
       await page.getByLabel('User name').fill(this.name);
       await page.getByLabel('Password').fill(this.password);
-      await this.#press(page, 'Sign in');
+      await tab.press('Sign in');
     } else if (pathname === '/consent') {
-      await this.#press(page, 'Allow');
+      await tab.press('Allow');
     } else {
       return false;
     }
     return true;
-  }
-
-  async #press(page, button) {
-    const before = page.url();
-    await page.getByRole('button', { name: button, exact: true }).click();
-    await page.waitForURL((url) => url.href !== before);
   }
 
   async #leave(tab) {

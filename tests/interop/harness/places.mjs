@@ -11,7 +11,7 @@ export const output = path.join(suite, 'output');
 /** What each program said. */
 export const logs = path.join(output, 'logs');
 
-const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
+const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
 /** A program that cargo built. */
 export const built = (...names) => path.join(target, 'debug', ...names);
 
