@@ -85,7 +85,11 @@ export class Tab {
   /** Waits until what was done has led to another page, though perhaps of the same address. */
   async leaves(done) {
     const loaded = this.page.waitForEvent('load');
-    await Promise.race([Promise.all([done, loaded]), this.#leaves]);
+    try {
+      await Promise.race([Promise.all([done, loaded]), this.#leaves]);
+    } catch (error) {
+      throw new Error(`the browser stays at ${this.page.url()}: ${this.complaints.join('; ')}`, { cause: error });
+    }
   }
 
   /** Clicks a button, and waits for the page that comes. */
