@@ -349,3 +349,16 @@ async fn guesses_from_one_address_are_throttled_and_a_right_request_is_served_al
     server.advance(1);
     server.post("/oauth/token").form(&wrong).send().await.assert_refused("invalid_client");
 }
+
+/// `exp` is cut to the second and the answer takes its time, so a client that counts the same number from when it
+/// hears of it would still use what the resource refuses.
+#[tokio::test]
+async fn a_client_is_told_an_end_that_comes_a_little_before_the_token_s_own() {
+    let server = Server::start().await;
+    for good in good_requests(&server).await {
+        let answer = post(&server, &good).await;
+        let claims = Tokens::of(&answer).claims;
+        let told = server.now().as_i64() + answer.json()["expires_in"].as_i64().unwrap();
+        assert_eq!(told, claims["exp"].as_i64().unwrap() - 2, "{good:?}");
+    }
+}

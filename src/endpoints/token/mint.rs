@@ -13,6 +13,11 @@ use crate::oauth::resource::Resource;
 use crate::oauth::scope::Scope;
 use crate::store::{Fault, ReadTx, signing_keys};
 
+/// How much sooner than it does a client is told that its token ends. `exp` counts from the second in which the token
+/// was made, the client from the later moment at which it heard of it: told the same number, it would still use a token
+/// that the resource refuses, and there are clients that then ask their person again instead of refreshing.
+const HEAD_START: Seconds = Seconds::new(2);
+
 /// What a grant's file decided; the only way to a token.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -42,7 +47,6 @@ pub(super) enum Subject {
 pub(super) struct Minted {
     pub claims: AccessTokenClaims,
     kid: String,
-    lifetime: Seconds,
     refresh_token: Option<String>,
 }
 
@@ -89,7 +93,7 @@ pub(super) fn plan(app: &App, tx: &ReadTx<'_>, grant: Grant, now: UnixTime) -> R
         grant_id,
     };
     let refresh_token = refresh_token.map(|token| token.expose(&app.chain_key));
-    Ok(Minted { claims, kid: signing_keys::current(tx, now)?, lifetime, refresh_token })
+    Ok(Minted { claims, kid: signing_keys::current(tx, now)?, refresh_token })
 }
 
 impl Minted {
@@ -98,7 +102,7 @@ impl Minted {
         Ok(TokenResponse {
             access_token: app.sign(&self.kid, &self.claims)?,
             token_type: "Bearer",
-            expires_in: self.lifetime,
+            expires_in: self.claims.exp.minus(HEAD_START).since(self.claims.iat),
             refresh_token: self.refresh_token,
             scope: self.claims.scope,
         })

@@ -1,0 +1,55 @@
+// The conformance suite of MCP, in its mode for authorization servers: all of it, with the person at the browser for the
+// step that needs one. The server runs as it always does.
+
+import { createServer } from 'node:net';
+import path from 'node:path';
+
+import { assert, assertEqual, blame } from '../harness/checks.mjs';
+import { Homelab } from '../harness/homelab.mjs';
+import { node22, npm, output } from '../harness/places.mjs';
+import { Program } from '../harness/program.mjs';
+
+const SUITE = npm('@modelcontextprotocol', 'conformance', 'dist', 'index.js');
+
+export const names = ['conformance'];
+
+export async function start([name], browser) {
+  const homelab = await Homelab.start(name, browser);
+  return { checks: [[name, check(homelab, name)]], stop: () => homelab.stop() };
+}
+
+async function check(homelab, name) {
+  const { vestibule, mcp, person } = homelab;
+  const port = await freePort();
+  const callback = `http://127.0.0.1:${port}/callback`;
+  // Public: to a server that lists `none` the suite never shows a secret, even if it has one.
+  const kind = ['--public', '--name', name, '--redirect-uri', callback];
+  const client = await vestibule.command('client', 'add', ...kind);
+  const args = ['--url', vestibule.issuer, '--client-id', client.client_id, '--resource', mcp.url];
+  const results = path.join(output, name, 'results');
+  const program = `${name}/suite`;
+  const suite = new Program(program, node22, [SUITE, 'authorization', ...args, '-p', port, '-o', results]);
+  try {
+    const [url] = await suite.lineWith(/^http\S+$/);
+    await suite.lineWith(/Callback server started/);
+    const visit = await person.visit(url, name);
+    assert(visit.arrived.startsWith(callback), `the browser arrived at ${visit.arrived}`);
+    const [, passed, failed] = await suite.lineWith(/^Total: (\d+) passed, (\d+) failed/);
+    assertEqual([passed, failed], ['2', '0'], 'scenarios passed and failed');
+    assertEqual(await suite.ended(), 0, 'the exit status');
+    return `${passed}/2 scenarios`;
+  } catch (error) {
+    throw blame(error, [program, `${name}/vestibule`]);
+  } finally {
+    await suite.stop();
+  }
+}
+
+/** A port that nobody had a moment ago: the suite wants to be told one. */
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return String(port);
+}

@@ -1,0 +1,30 @@
+// `mcp-remote`, as a desktop host runs it: a program on stdio that speaks MCP, with the real server behind it. The host
+// is the TypeScript SDK.
+
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+
+import { npm } from '../harness/places.mjs';
+import { serveLines } from './lines.mjs';
+
+const [server] = process.argv.slice(2);
+
+async function connect() {
+  const client = new Client({ name: 'a desktop host', version: '1.0.0' });
+  await client.connect(
+    new StdioClientTransport({
+      command: process.execPath,
+      args: [npm('mcp-remote', 'dist', 'proxy.js'), server],
+      env: process.env,
+      stderr: 'inherit',
+    }),
+  );
+  return client;
+}
+
+let client;
+await serveLines(async (text) => {
+  client ??= await connect();
+  const result = await client.callTool({ name: 'echo', arguments: { text } });
+  return result.content[0].text;
+});
