@@ -4,6 +4,7 @@
 //! The only reader of the environment. Everything else is handed a [`Settings`]. Never reads the clock.
 
 mod file;
+mod guards;
 mod hosts;
 mod keys;
 pub mod span;
@@ -20,6 +21,7 @@ use crate::oauth::issuer::Issuer;
 use crate::oauth::redirect_uri::AppLinks;
 use crate::oauth::secret::SecretHash;
 
+pub use guards::{GuardedServer, IdentityHeaders};
 pub use hosts::Hosts;
 pub use keys::{KEYS, Setting};
 
@@ -55,6 +57,12 @@ pub struct Settings {
     pub fetch_networks: Networks,
     /// A PEM file of certificate authorities that are trusted besides the system's.
     pub fetch_roots: Option<PathBuf>,
+    /// Servers to guard, declared when serving.
+    pub guards: Vec<GuardedServer>,
+    /// How the servers behind the guard are told who calls.
+    pub identity_headers: IdentityHeaders,
+    /// How long a server behind the guard may take from a request to the head of its answer.
+    pub upstream_time: Seconds,
     /// How long things live.
     pub lifetimes: Lifetimes,
 }
@@ -196,6 +204,9 @@ impl Default for Settings {
             client_documents: ClientDocuments::default(),
             fetch_networks: Networks::default(),
             fetch_roots: None,
+            guards: Vec::new(),
+            identity_headers: IdentityHeaders::default(),
+            upstream_time: Seconds::minutes(5),
             lifetimes: Lifetimes::default(),
         }
     }

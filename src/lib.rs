@@ -77,6 +77,7 @@ pub mod commands;
 pub mod config;
 pub mod crypto;
 pub mod endpoints;
+pub mod gateway;
 pub mod http;
 pub mod limits;
 pub mod log;

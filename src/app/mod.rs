@@ -11,11 +11,13 @@ pub mod offer;
 mod passwords;
 pub mod problem;
 mod published;
+pub mod sites;
 mod verified;
 
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use crate::clock::{Clock, UnixTime};
 use crate::config::Settings;
@@ -23,7 +25,7 @@ use crate::limits::Limits;
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::refresh_token::ChainKey;
-use crate::outgoing::{Fetcher, Names};
+use crate::outgoing::{Fetcher, Names, Upstreams};
 use crate::store::{Fault, Store, instance};
 
 use arrivals::Arrivals;
@@ -56,6 +58,9 @@ pub struct App {
     pub arrivals: Arrivals,
     /// Derives codes and refresh tokens, and tags these.
     pub chain_key: ChainKey,
+    /// Requests to the servers behind the guard.
+    pub upstreams: Upstreams,
+    sites: sites::Map,
     keys: Keys,
     published: Published,
     verified: Verified,
@@ -69,6 +74,11 @@ impl App {
         let cores = available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
             published: Published::new(store.watch(), &settings),
+            upstreams: Upstreams::new(
+                settings.fetch_roots.clone(),
+                Duration::from_secs(settings.upstream_time.as_u32().into()),
+            ),
+            sites: sites::Map::new(store.watch()),
             fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),
             arrivals: Arrivals::new(&issuer),
@@ -87,6 +97,11 @@ impl App {
     /// The documents that clients and servers discover us by, as the database has it now.
     pub fn documents(&self, now: UnixTime) -> Result<Arc<Documents>, Fault> {
         self.published.get(&self.store, &self.issuer, now)
+    }
+
+    /// Which resource a host and a path belong to, as the registry has it now.
+    pub fn sites(&self, now: UnixTime) -> Result<Arc<sites::Sites>, Fault> {
+        self.sites.get(&self.store, now)
     }
 
     /// Signs claims with the key of that id, which the transaction that planned them named.

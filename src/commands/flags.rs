@@ -1,6 +1,6 @@
 //! The settings as flags, made from the one table that they also have in the environment and in the file.
 
-use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};
 
 use crate::config::KEYS;
 
@@ -18,7 +18,10 @@ impl Args for Given {
             if !setting.default.is_empty() {
                 help.push_str(&format!(" [default: {}]", setting.default));
             }
-            command.arg(Arg::new(setting.key).long(setting.flag).value_name(setting.value).help(help))
+            let arg = Arg::new(setting.key).long(setting.flag).value_name(setting.value).help(help);
+            // A list may be given in parts.
+            let is_list = matches!(setting.value, "LIST" | "NAME=URL");
+            command.arg(if is_list { arg.action(ArgAction::Append) } else { arg })
         })
     }
 
@@ -36,8 +39,8 @@ impl FromArgMatches for Given {
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for setting in KEYS.iter().filter(|setting| setting.key != "db") {
-            if let Some(text) = matches.get_one::<String>(setting.key) {
-                self.values.push((setting.key, text.clone()));
+            if let Some(parts) = matches.get_many::<String>(setting.key) {
+                self.values.push((setting.key, parts.cloned().collect::<Vec<_>>().join(" ")));
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Hosts, Settings, Switch, span};
+use super::{GuardedServer, Hosts, IdentityHeaders, Settings, Switch, span};
 use crate::clock::Seconds;
 use crate::crypto::jwk::Algorithm;
 use crate::http::{Networks, TrustedProxies};
@@ -264,6 +264,43 @@ pub const KEYS: &[Setting] = &[
                 Switch::On => AppLinks::Accepted,
                 Switch::Off => AppLinks::Refused,
             };
+            Ok(())
+        },
+    },
+    Setting {
+        key: "guard",
+        flag: "guard",
+        variable: "VESTIBULE_GUARD",
+        value: "NAME=URL",
+        default: "",
+        meaning: "Stand in front of the server at URL, which clients then reach at the issuer with /NAME behind it; may be \
+         given several times",
+        set: |settings, text| {
+            settings.guards = words(text).map(GuardedServer::parse).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "upstream_time",
+        flag: "upstream-time",
+        variable: "VESTIBULE_UPSTREAM_TIME",
+        value: "SPAN",
+        default: "5m",
+        meaning: "How long a guarded server may take to begin its answer; 10s to 24h",
+        set: |settings, text| {
+            settings.upstream_time = span::parse_within(text, Seconds::new(10), Seconds::hours(24))?;
+            Ok(())
+        },
+    },
+    Setting {
+        key: "identity_headers",
+        flag: "identity-headers",
+        variable: "VESTIBULE_IDENTITY_HEADERS",
+        value: "LIST",
+        default: "user=X-Vestibule-User,email=X-Vestibule-Email,client=X-Vestibule-Client,scope=X-Vestibule-Scope",
+        meaning: "The headers in which guarded servers learn who calls; one that is left out is not sent",
+        set: |settings, text| {
+            settings.identity_headers = IdentityHeaders::parse(words(text))?;
             Ok(())
         },
     },

@@ -128,9 +128,9 @@ impl<C: Unpin> Body for With<C> {
     }
 }
 
-/// Looks at each piece of a request's body before it is handed on; `Err` breaks the body off, so that whoever receives
-/// it never sees its end.
-pub type Inspector = Box<dyn FnMut(&[u8]) -> Result<(), &'static str> + Send>;
+/// Looks at each piece of a request's body before it is handed on, and at its end (`None`); `Err` breaks the body off, so
+/// that whoever receives it never sees its end.
+pub type Inspector = Box<dyn FnMut(Option<&[u8]>) -> Result<(), &'static str> + Send>;
 
 /// A request's body, to be handed on piece by piece. Each piece has to arrive in time; the whole may take as long as it
 /// takes.
@@ -222,12 +222,15 @@ impl Body for RequestBody {
         }
         let this = &mut *self;
         let piece = match ready!(this.poll_piece(cx)) {
-            Some(Ok(piece)) => piece,
+            Some(Ok(piece)) => Some(piece),
             Some(Err(why)) => return Poll::Ready(Some(Err(why))),
-            None => return Poll::Ready(None),
+            None => None,
         };
-        let verdict = this.inspector.as_mut().map_or(Ok(()), |inspect| inspect(&piece));
-        Poll::Ready(Some(verdict.map(|()| Frame::data(piece)).map_err(io::Error::other)))
+        let verdict = this.inspector.as_mut().map_or(Ok(()), |inspect| inspect(piece.as_deref()));
+        Poll::Ready(match verdict {
+            Ok(()) => piece.map(|piece| Ok(Frame::data(piece))),
+            Err(why) => Some(Err(io::Error::other(why))),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

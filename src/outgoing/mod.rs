@@ -4,6 +4,8 @@
 //! every address that comes back, connects to one of those and to no other, follows nobody elsewhere, and takes little
 //! and for a short time. It knows nothing of what a document is for. No proxy is used, whatever the environment says:
 //! behind one, nobody could tell where a request ends.
+//!
+//! The servers behind the guard are another matter: the owner named them, and their connections are kept and reused.
 
 mod address;
 mod fetch;
@@ -11,9 +13,11 @@ mod flight;
 mod freshness;
 mod names;
 mod tls;
+mod upstream;
 
 pub use fetch::{FetchRefusal, Fetched, Fetcher};
 pub use names::Names;
+pub use upstream::{Outbound, Reply, UpstreamRefusal, Upstreams};
 
 use std::io;
 use std::path::Path;

@@ -1,0 +1,113 @@
+//! What the settings say of the guard: servers that are declared when serving, and the names of headers.
+
+use crate::oauth::guard::UpstreamUrl;
+
+/// A server to guard, from `NAME=URL`: clients reach it at the issuer with `/NAME` behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardedServer {
+    /// The last part of the URL that clients get.
+    pub name: String,
+    /// Where its requests go.
+    pub upstream: UpstreamUrl,
+}
+
+impl GuardedServer {
+    /// Reads `notes=http://127.0.0.1:3000/mcp`. `Err`: what is wrong, and how to write it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, url) = text
+            .split_once('=')
+            .ok_or_else(|| format!("{text:?} is not NAME=URL: write notes=http://127.0.0.1:3000/mcp"))?;
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(known) {
+            return Err(format!("{name:?} is no name for a guarded server: use letters, digits, - and _"));
+        }
+        let upstream = UpstreamUrl::parse(url).map_err(|why| format!("{url:?} cannot be guarded: {why}"))?;
+        Ok(Self { name: name.to_owned(), upstream })
+    }
+}
+
+/// The names of the headers in which a server behind the guard learns who calls, in lower case; what has no name is not
+/// told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// The person's name.
+    pub user: Option<String>,
+    /// The person's address, if they gave one.
+    pub email: Option<String>,
+    /// The client's id.
+    pub client: Option<String>,
+    /// What the token allows.
+    pub scope: Option<String>,
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        let named = |name: &str| Some(format!("x-vestibule-{name}"));
+        Self { user: named("user"), email: named("email"), client: named("client"), scope: named("scope") }
+    }
+}
+
+impl IdentityHeaders {
+    /// Reads `user=Remote-User` and the like.
+    pub(super) fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut headers = Self { user: None, email: None, client: None, scope: None };
+        for word in words {
+            let refuse =
+                || format!("{word:?} is not user, email, client or scope with = and the name of a header");
+            let (what, name) = word.split_once('=').ok_or_else(refuse)?;
+            let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            if name.is_empty() || name.len() > 64 || !name.bytes().all(known) {
+                return Err(refuse());
+            }
+            let slot = match what {
+                "user" => &mut headers.user,
+                "email" => &mut headers.email,
+                "client" => &mut headers.client,
+                "scope" => &mut headers.scope,
+                _ => return Err(refuse()),
+            };
+            *slot = Some(name.to_ascii_lowercase());
+        }
+        let names: Vec<_> = headers.names().collect();
+        // A header that carries the request itself would be overwritten.
+        const TAKEN: [&str; 6] =
+            ["host", "authorization", "cookie", "content-length", "content-type", "connection"];
+        if let Some(taken) = names.iter().find(|name| TAKEN.contains(name)) {
+            return Err(format!("{taken} has a meaning of its own: name another header"));
+        }
+        Ok(headers)
+    }
+
+    /// The names that are used.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.user, &self.email, &self.client, &self.scope].into_iter().filter_map(Option::as_deref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guarded_server_is_a_name_and_a_url() {
+        let guarded = GuardedServer::parse("notes=http://127.0.0.1:3000/mcp").unwrap();
+        assert_eq!(
+            (guarded.name.as_str(), guarded.upstream.as_str()),
+            ("notes", "http://127.0.0.1:3000/mcp")
+        );
+        for wrong in
+            ["", "notes", "=http://h/", "a/b=http://h/", "notes=h:3000", "no tes=http://h/", "n.=http://h/"]
+        {
+            assert!(GuardedServer::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers_can_have_other_names_or_none() {
+        let headers = IdentityHeaders::parse(["user=Remote-User", "email=Remote-Email"].into_iter()).unwrap();
+        assert_eq!(headers.names().collect::<Vec<_>>(), ["remote-user", "remote-email"]);
+        for wrong in ["user", "user=", "name=X", "user=X Y", "user=X_Y", "user=Host", "scope=Cookie"] {
+            assert!(IdentityHeaders::parse([wrong].into_iter()).is_err(), "{wrong}");
+        }
+    }
+}
