@@ -25,6 +25,10 @@ pub enum Event {
     TokenFailure,
     /// A spent code or refresh token came back: its grant was revoked.
     ReplayDetected,
+    /// A call went on to a guarded server.
+    GuardPassed,
+    /// A guarded server was not opened.
+    GuardRefused,
     /// A token was revoked.
     TokenRevoked,
     /// A grant was taken back.
@@ -76,6 +80,8 @@ impl Event {
             Self::TokenSuccess => "oauth.token.exchange.success",
             Self::TokenFailure => "oauth.token.exchange.failure",
             Self::ReplayDetected => "oauth.token.replay",
+            Self::GuardPassed => "guard.passed",
+            Self::GuardRefused => "guard.refused",
             Self::TokenRevoked => "oauth.token.revoked",
             Self::GrantRevoked => "oauth.grant.revoked",
             Self::ClientRegistered => "client.registered",
@@ -164,6 +170,14 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn user(mut self, user: &'a UserId) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// The person and the client whom it concerns, as far as they are known.
+    #[must_use]
+    pub fn of(mut self, user: Option<&'a UserId>, client: Option<&'a ClientId>) -> Self {
+        self.user = user.or(self.user);
+        self.client = client.or(self.client);
         self
     }
 

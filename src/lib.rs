@@ -10,6 +10,7 @@
 //! | [`routes`] | the whole HTTP surface on one screen |
 //! | [`endpoints`] | the protocol's endpoints, a file each; `token/` has a file per grant around one pipeline |
 //! | [`pages`] | what a person's browser asks for, a file per page |
+//! | [`gateway`] | standing in front of servers that know nothing of OAuth |
 //! | [`app`] | all that a handler can reach: settings, store, keys, limits, clock; forms, cookies, problems, offers |
 //! | [`audit`] | what is worth remembering, in words that an owner reads |
 //! | [`limits`] | how often somebody may try |
@@ -31,7 +32,7 @@
 //! main
 //! commands
 //! server  routes
-//! endpoints  pages
+//! endpoints  pages  gateway
 //! app
 //! audit  limits
 //! store  config

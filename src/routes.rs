@@ -7,15 +7,35 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::sites::lies_in;
+use crate::clock::UnixTime;
 use crate::endpoints::{authorize, discovery, health, introspect, register, revoke, token};
+use crate::gateway;
 use crate::http::{Method, Request, Response, Status};
 use crate::oauth::metadata::path;
 use crate::pages::{account, consent, login, logout, setup, style};
 
-/// Answers one request.
+/// Answers one request: at the issuer's host what is listed here is ours, and what is guarded lies beyond; at the host of
+/// a guarded server everything does.
 pub async fn answer(app: Arc<App>, request: Request) -> Response {
     let now = app.clock.now();
-    let app = &app;
+    match gateway::is_elsewhere(&app, &request, now) {
+        Ok(false) if methods_of(request.path()).is_some() => ours(&app, request, now).await,
+        Ok(_) => beyond(&app, request, now).await,
+        Err(why) => gateway::faulty(&why),
+    }
+}
+
+/// What is guarded, or nothing.
+async fn beyond(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
+    match gateway::answer(app, request, now).await {
+        Ok(response) => response,
+        Err(request) if *request.method() == Method::OPTIONS => preflight(&request),
+        Err(request) => unserved(&request),
+    }
+}
+
+async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     if !matches!(request.path(), "/healthz" | "/style.css") {
         app.arrivals.note(request.header("host"));
     }
@@ -119,6 +139,11 @@ pub const SURFACE: [(&str, &str); 32] = [
 /// Below it lies what programs look for, some of it nowhere: a client in a page tries several documents, and must see
 /// that one is missing rather than a failure of the network.
 const WELL_KNOWN: &str = "/.well-known/";
+
+/// Whether a path, or what lies below it, is this server's own.
+pub fn is_taken(path: &str) -> bool {
+    SURFACE.iter().any(|(served, _)| lies_in(served, path))
+}
 
 fn methods_of(path: &str) -> Option<&'static str> {
     SURFACE.iter().find(|(served, _)| *served == path).map(|(_, methods)| *methods)

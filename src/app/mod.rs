@@ -19,10 +19,12 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::clock::{Clock, UnixTime};
 use crate::config::Settings;
 use crate::limits::Limits;
-use crate::oauth::claims::AccessTokenClaims;
+use crate::oauth::claims::{AccessTokenClaims, IDENTITY_TYP, IdentityClaims};
 use crate::oauth::issuer::Issuer;
 use crate::oauth::refresh_token::ChainKey;
 use crate::outgoing::{Fetcher, Names, Upstreams};
@@ -61,6 +63,7 @@ pub struct App {
     /// Requests to the servers behind the guard.
     pub upstreams: Upstreams,
     sites: sites::Map,
+    closing: watch::Sender<bool>,
     keys: Keys,
     published: Published,
     verified: Verified,
@@ -79,6 +82,7 @@ impl App {
                 Duration::from_secs(settings.upstream_time.as_u32().into()),
             ),
             sites: sites::Map::new(store.watch()),
+            closing: watch::Sender::new(false),
             fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),
             arrivals: Arrivals::new(&issuer),
@@ -99,6 +103,17 @@ impl App {
         self.published.get(&self.store, &self.issuer, now)
     }
 
+    /// Says that the server stops, so that streams that would go on for hours end.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Ready when the server stops.
+    pub async fn closing(&self) {
+        // The sender lives as long as this.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
     /// Which resource a host and a path belong to, as the registry has it now.
     pub fn sites(&self, now: UnixTime) -> Result<Arc<sites::Sites>, Fault> {
         self.sites.get(&self.store, now)
@@ -109,6 +124,13 @@ impl App {
         let payload =
             serde_json::to_vec(claims).map_err(|source| Fault::new("write a token's claims", source))?;
         Ok(self.keys.get(&self.store, kid)?.sign(&payload))
+    }
+
+    /// Signs who calls, for a server behind the guard.
+    pub fn sign_identity(&self, kid: &str, claims: &IdentityClaims<'_>) -> Result<String, Fault> {
+        let payload =
+            serde_json::to_vec(claims).map_err(|source| Fault::new("write an identity's claims", source))?;
+        Ok(self.keys.get(&self.store, kid)?.sign_as(IDENTITY_TYP, &payload))
     }
 
     /// The claims of an access token that is ours by signature, issuer and time. Whether it was revoked since, the

@@ -12,6 +12,7 @@ mod database;
 mod failure;
 mod flags;
 mod grant;
+mod guards;
 mod key;
 mod resource;
 mod restore;

@@ -12,23 +12,26 @@ use super::answer::{Form, print_warning};
 use super::database::{create, ensure_signing_key, issuer_of};
 use super::failure::Failure;
 use super::flags::Given;
+use super::guards;
 use crate::app::{App, housekeeping};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Clock, UnixTime};
 use crate::config::{Settings, span};
 use crate::log;
 use crate::oauth::issuer::Issuer;
+use crate::oauth::resource::Resource;
 use crate::oauth::secret::{Secret, SecretKind};
 use crate::outgoing::Names;
 use crate::routes;
 use crate::server;
-use crate::store::{Store, instance, setup_link, users};
+use crate::store::{Store, instance, resources, setup_link, users};
 
 /// How to serve.
 #[derive(clap::Args, Default)]
 #[command(after_help = "\
 Examples:
   vestibule serve
+  vestibule serve --guard notes=http://127.0.0.1:3000/mcp
   vestibule serve --issuer https://auth.home.example --trusted-proxies 127.0.0.1
   vestibule serve --issuer https://new.home.example --change-issuer
 
@@ -71,8 +74,26 @@ pub struct Opening {
     pub setup_link: Option<String>,
     /// Whether the database was made just now.
     pub is_new: bool,
+    /// The servers that are guarded.
+    pub guarded: Vec<Guarded>,
     /// What may surprise the person.
     pub warnings: Vec<String>,
+}
+
+/// A guarded server, for the announcement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Guarded {
+    /// What to give clients.
+    pub url: String,
+    /// Where its requests go.
+    pub upstream: String,
+}
+
+impl Guarded {
+    fn of(resource: Resource) -> Option<Self> {
+        let guard = resource.guard?;
+        Some(Self { url: resource.uri.to_string(), upstream: guard.upstream.as_str().to_owned() })
+    }
 }
 
 /// Does it: returns when the process is asked to stop.
@@ -108,9 +129,11 @@ pub fn open(settings: Settings, other_issuer: OtherIssuer, now: UnixTime) -> Res
         store
     };
     let issuer = settle_issuer(&store, settings.issuer.as_ref(), other_issuer, now)?;
+    guards::declare(&store, &issuer, &settings.guards, now)?;
+    let guarded = store.read(resources::list)?.into_iter().filter_map(Guarded::of).collect();
     let setup_link = make_setup_link(&store, &settings, &issuer, now)?;
     let warnings = warnings(&settings, &issuer, address);
-    Ok(Opening { settings, issuer, store, listener, address, setup_link, is_new, warnings })
+    Ok(Opening { settings, issuer, store, listener, address, setup_link, is_new, guarded, warnings })
 }
 
 /// The database's issuer, or the one that was asked for if the owner means it.
@@ -189,6 +212,8 @@ struct Announcement<'a> {
     new: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     setup_link: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    guarded: &'a [Guarded],
 }
 
 /// Tells the person who started the server what it is, and what to do next.
@@ -206,6 +231,7 @@ fn announce(opening: &Opening, form: Form) -> io::Result<()> {
                 db: db.display().to_string(),
                 new: opening.is_new,
                 setup_link: opening.setup_link.as_deref(),
+                guarded: &opening.guarded,
             };
             writeln!(out, "{}", serde_json::to_string(&announcement).map_err(io::Error::from)?)?;
         }
@@ -213,6 +239,12 @@ fn announce(opening: &Opening, form: Form) -> io::Result<()> {
             writeln!(out, "listening on  {}", opening.address)?;
             writeln!(out, "issuer        {}", opening.issuer)?;
             writeln!(out, "database      {}{}", db.display(), if opening.is_new { " (new)" } else { "" })?;
+            if !opening.guarded.is_empty() {
+                writeln!(out, "\nGuarded; give clients these URLs:\n")?;
+                for Guarded { url, upstream } in &opening.guarded {
+                    writeln!(out, "    {url}  ->  {upstream}")?;
+                }
+            }
             if let Some(link) = &opening.setup_link {
                 let validity = in_words(opening.settings.lifetimes.setup_link.as_u32())
                     .unwrap_or_else(|| span::write(opening.settings.lifetimes.setup_link));
@@ -221,6 +253,9 @@ fn announce(opening: &Opening, form: Form) -> io::Result<()> {
                     "\nMake the first admin here (valid for {validity}, for the first admin only):\n"
                 )?;
                 writeln!(out, "    {link}")?;
+                if !opening.guarded.is_empty() {
+                    return out.flush();
+                }
                 writeln!(out, "\nThen name the servers that tokens can be for:\n")?;
                 writeln!(out, "    vestibule resource add https://notes.home.example/mcp --name Notes")?;
                 writeln!(out, "\nand give a client that server's URL. It finds its way here by itself.")?;
@@ -253,9 +288,13 @@ async fn serve(opening: Opening, mut stop: Stop) -> Result<(), Failure> {
     let proxies = settings.trusted_proxies.clone();
     let app = Arc::new(App::new(settings, store, Clock::machine(), Names::system())?);
     let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&app)));
-    let handled = Arc::clone(&app);
+    let (handled, stopped) = (Arc::clone(&app), Arc::clone(&app));
+    let asked = async move {
+        stop.asked().await;
+        stopped.close();
+    };
     let handler = move |request| routes::answer(Arc::clone(&handled), request);
-    server::serve(listener, server::Settings { limits, proxies }, handler, stop.asked()).await;
+    server::serve(listener, server::Settings { limits, proxies }, handler, asked).await;
     housekeeping.abort();
     let _ = housekeeping.await;
     // Last: what was written is written out, and the file is closed in order.

@@ -68,6 +68,11 @@ impl Jwk {
         Some(Self { kty: "OKP", crv: "Ed25519", x, y: None, purpose: "sig", alg: "EdDSA", kid })
     }
 
+    /// The `alg` that it is for.
+    pub const fn algorithm(&self) -> &'static str {
+        self.alg
+    }
+
     /// The key's id: the SHA-256 thumbprint of its required members (RFC 7638 3).
     pub fn kid(&self) -> &str {
         &self.kid

@@ -3,7 +3,10 @@
 //! The server behind reads the same bytes with another parser, so what two parsers could read differently is refused: a
 //! member that is there twice, or one that is spelled almost like one that counts (some parsers ignore case).
 
+use std::borrow::Cow;
+
 use super::json::{Event, Kind, NotJson, Reader};
+use crate::crypto::digest::from_base64;
 use crate::oauth::guard::{Call, Target};
 
 /// `params.name` and `params.uri` lie three levels down in a batch.
@@ -83,6 +86,32 @@ impl Message {
     /// Resources are named by their URI, everything else by its name.
     fn in_order(&self, method: &str) -> (&Slot, &Slot) {
         if method.starts_with("resources/") { (&self.uri, &self.name) } else { (&self.name, &self.uri) }
+    }
+
+    /// What it calls and with what, for people.
+    pub(super) fn in_words(&self) -> (String, Option<String>) {
+        let Call { method, target } = self.call();
+        let target = match target {
+            Target::Named(name) => Some(name.to_owned()),
+            Target::None => None,
+            Target::Unclear => Some("(unclear)".to_owned()),
+        };
+        (method.to_owned(), target)
+    }
+
+    /// Whether this is the method that it calls.
+    pub(super) fn calls(&self, method: &str) -> bool {
+        self.call().method == method
+    }
+
+    /// Whether an `Mcp-Name` header (MCP 2026-07-28) is what its method is called with. What is called with neither a name
+    /// nor a URI may have another kind of name there, which no rule looks at.
+    pub(super) fn is_called_with(&self, header: &str) -> bool {
+        match self.call().target {
+            Target::Named(name) => decoded(header).is_some_and(|header| header == name),
+            Target::None => true,
+            Target::Unclear => false,
+        }
     }
 
     /// Its method, once it is known.
@@ -277,6 +306,14 @@ impl Heard {
     }
 }
 
+/// The value of an `Mcp-Name` header: as it is, or base64 where it could not be (`=?base64?...?=`).
+fn decoded(header: &str) -> Option<Cow<'_, str>> {
+    match header.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        None => Some(Cow::Borrowed(header)),
+        Some(encoded) => String::from_utf8(from_base64(encoded)?).ok().map(Cow::Owned),
+    }
+}
+
 /// A name as parsers see it that ignore case, by Unicode's simple folding as far as it leads to ASCII.
 fn folded(name: &str) -> impl Iterator<Item = char> {
     name.chars().map(|c| match c {
@@ -393,6 +430,18 @@ mod tests {
             r#"{"method":"a",}"#,
         ] {
             assert_eq!(calls(text), Err(Unclear::NotJson), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_names_the_call_is_compared_with_it() {
+        let mut messages = Messages::new();
+        messages.feed(r#"{"method":"tools/call","params":{"name":"löschen"}}"#.as_bytes()).unwrap();
+        let [message] = messages.so_far() else { panic!("one message") };
+        assert!(message.calls("tools/call") && !message.calls("tools/list"));
+        assert!(message.is_called_with("=?base64?bMO2c2NoZW4=?="));
+        for other in ["delete", "=?base64?ZGVsZXRl?=", "=?base64?%%%?=", "=?BASE64?bMO2c2NoZW4=?=", ""] {
+            assert!(!message.is_called_with(other), "{other}");
         }
     }
 

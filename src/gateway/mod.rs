@@ -1,3 +1,71 @@
 //! Standing in front of MCP servers that know nothing of OAuth.
+//!
+//! The registry is the routing table: a request whose host and path lie in a guarded resource's URI is the guard's. Who
+//! asks is known by their token and by nothing else; whether it still stands is asked at every request, and of every open
+//! stream. What passes is handed on as it is, and the server behind is told who it is.
+//!
+//! ```text
+//! path       paths that every reader reads alike     bearer     who asks
+//! json       JSON as it passes by                    message    JSON-RPC as it passes by
+//! look       what a body calls, against the rules    headers    what goes up, and what comes down
+//! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
+//! pass       one request, all of it
+//! ```
+
+mod bearer;
+mod challenge;
+mod headers;
 mod json;
+mod look;
 mod message;
+mod metadata;
+mod pass;
+mod path;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::app::sites::Sites;
+use crate::clock::UnixTime;
+use crate::http::{Method, Request, Response};
+use crate::store::Fault;
+
+pub use pass::faulty;
+
+/// Whether a request is for a host that is not the issuer's, at which something is guarded: then nothing there is this
+/// server's own.
+pub fn is_elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<bool, Fault> {
+    let Some(host) = request.host() else { return Ok(false) };
+    if host.eq_ignore_ascii_case(app.issuer.authority()) {
+        return Ok(false);
+    }
+    let sites = app.sites(now)?;
+    Ok(sites.at(host).any(|site| site.resource().guard.is_some()))
+}
+
+/// Answers a request that is not for this server's own surface. `Err` gives the request back: nothing is guarded there.
+pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<Response, Request> {
+    let sites = match app.sites(now) {
+        Ok(sites) => sites,
+        Err(why) => return Ok(pass::faulty(&why)),
+    };
+    let Some(host) = request.host().map(str::to_owned) else { return Err(request) };
+    if let Some(response) = well_known(app, &sites, &request, &host) {
+        return Ok(response);
+    }
+    let Some(site) = sites.find(&host, request.path()) else { return Err(request) };
+    let Some(guard) = site.resource().guard.as_ref() else { return Err(request) };
+    if let Some(response) = pass::preflight(&request) {
+        return Ok(response);
+    }
+    Ok(pass::answer(app, request, site, guard, &host, now).await)
+}
+
+fn well_known(app: &App, sites: &Sites, request: &Request, host: &str) -> Option<Response> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let document = metadata::answer(app, sites, host, request.path())?;
+    if let Some(response) = pass::preflight(request) {
+        return Some(response);
+    }
+    is_read.then(|| pass::open(document))
+}

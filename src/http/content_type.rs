@@ -1,7 +1,14 @@
 //! Media types of request bodies, read strictly (RFC 9110 8.3.1).
 
 use hyper::HeaderMap;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+/// Whether a body is JSON by its headers: declared so, and neither compressed nor in another character set.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    is_declared(headers, "application/json")
+        && encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
 
 /// Whether the body is declared, exactly once, as `wanted` (lower case). Parameters are tolerated, except a
 /// `charset` other than UTF-8.

@@ -26,7 +26,9 @@ mod socket;
 mod stream;
 
 pub use client_ip::TrustedProxies;
+pub use content_type::is_json;
 pub use form::{Form, Malformed};
+pub use hyper::header::{HeaderName, HeaderValue};
 pub use hyper::{HeaderMap, Method, StatusCode as Status};
 pub use networks::{Networks, NotANetwork};
 pub use request::{BodyRefusal, Head, Request};

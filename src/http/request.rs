@@ -104,6 +104,25 @@ impl Request {
         }
     }
 
+    /// The host and port that are asked, as `Host` names them, or as a trusted proxy that changed `Host` says in
+    /// `X-Forwarded-Host`. `None` where there is none, or where the target names another one: two readers could differ in
+    /// which they believe (RFC 9112 3.2.2).
+    pub fn host(&self) -> Option<&str> {
+        let host = self.header("host")?;
+        if self.inner.uri().authority().is_some_and(|other| !other.as_str().eq_ignore_ascii_case(host)) {
+            return None;
+        }
+        if self.is_from_trusted_proxy() && self.inner.headers().contains_key("x-forwarded-host") {
+            return self.header("x-forwarded-host");
+        }
+        Some(host)
+    }
+
+    /// Whether the peer is one of the proxies whose `X-Forwarded-*` is believed.
+    pub fn is_from_trusted_proxy(&self) -> bool {
+        self.link.proxies().contains(self.link.peer())
+    }
+
     /// The token of an `Authorization: Bearer` header (RFC 6750 2.1): one header, one space, the characters of a token.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;

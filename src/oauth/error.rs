@@ -37,6 +37,8 @@ pub enum ErrorCode {
     InvalidClientMetadata,
     /// RFC 6750 3.1.
     InvalidToken,
+    /// RFC 6750 3.1.
+    InsufficientScope,
     /// RFC 7009 2.2.1.
     UnsupportedTokenType,
     /// RFC 6749 4.1.2.1: our fault, not the caller's.
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
@@ -75,6 +78,7 @@ impl ErrorCode {
     pub const fn http_status(self) -> u16 {
         match self {
             Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
             _ => 400,

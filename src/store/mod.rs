@@ -113,6 +113,18 @@ impl Store {
         answered.await.unwrap_or_else(|_| Err(writer::stopped()))
     }
 
+    /// [`Store::write`] where nothing depends on it: the answer does not wait. What fails is told to the log.
+    pub fn write_behind(&self, write: impl FnOnce(&WriteTx<'_>) -> Result<(), Fault> + Send + 'static) {
+        let submitted = self.writer.submit(write, |result| {
+            if let Err(why) = result {
+                tracing::error!(%why, "something was not written");
+            }
+        });
+        if let Err(why) = submitted {
+            tracing::error!(%why, "something was not written");
+        }
+    }
+
     /// [`Store::write`] for a thread that may wait: commands and start-up.
     pub fn write_and_wait<T: Send + 'static>(
         &self,

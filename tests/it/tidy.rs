@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["commands"],
     &["server", "routes"],
-    &["endpoints", "pages"],
+    &["endpoints", "pages", "gateway"],
     &["app"],
     &["audit", "limits"],
     &["store", "config"],
@@ -21,8 +21,10 @@ const LAYERS: [&[&str]; 10] = [
 const HTTP_ALONE: &str = "hyper is an implementation of HTTP, which only those know who speak it";
 
 /// What may be named only in these places, and why.
-const ONLY_IN: [(&str, &[&str], &str); 16] = [
+const ONLY_IN: [(&str, &[&str], &str); 18] = [
     ("hyper::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
+    ("tower_service::", &["outgoing/"], HTTP_ALONE),
+    ("socket2::", &["outgoing/"], "sockets are opened where it is decided whereto"),
     ("hyper_util::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
     ("http_body_util::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
     ("tokio_rustls::", &["outgoing/"], "one place to read when the question is whom we trust"),

@@ -90,12 +90,16 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let handled = Arc::clone(&app);
+        let (handled, closing) = (Arc::clone(&app), Arc::clone(&app));
         let serving = tokio::spawn(async move {
             let proxies = handled.settings.trusted_proxies.clone();
             let settings = server::Settings { proxies, ..server::Settings::default() };
             let handler = move |request| routes::answer(Arc::clone(&handled), request);
-            server::serve(listener, settings, handler, async { drop(stopped.await) }).await;
+            let stop = async {
+                drop(stopped.await);
+                closing.close();
+            };
+            server::serve(listener, settings, handler, stop).await;
         });
         Self { app, address, directory, clock, names, stop: Some(stop), serving: Some(serving) }
     }

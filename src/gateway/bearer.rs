@@ -1,0 +1,134 @@
+//! Who asks at a guarded resource: from a header to proof.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::clock::UnixTime;
+use crate::http::Request;
+use crate::oauth::claims::AccessTokenClaims;
+use crate::oauth::resource::{Resource, ResourceUri};
+use crate::oauth::scope::Scope;
+use crate::store::standing::{self, Admission, Caller};
+use crate::store::{Fault, ReadTx};
+
+/// Proof that whoever asks may use this resource, here and now. Only [`admit`] makes one.
+#[derive(Clone, Debug)]
+pub(super) struct Admitted {
+    claims: Arc<AccessTokenClaims>,
+    caller: Caller,
+    scope: Scope,
+}
+
+impl Admitted {
+    /// The token's claims.
+    pub(super) fn claims(&self) -> &Arc<AccessTokenClaims> {
+        &self.claims
+    }
+
+    /// Whom it speaks for.
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What it allows.
+    pub(super) const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+/// Why somebody may not use a resource. Where the token is ours, it is known whom it speaks for.
+#[derive(Clone, Debug)]
+pub(super) enum BearerRefusal {
+    /// No token came.
+    Missing,
+    /// What came is no token of ours, or one that has ended by itself.
+    Unknown,
+    /// The token is for other resources.
+    ForOthers(Arc<AccessTokenClaims>),
+    /// What the token stands for has ended: it was revoked, or its grant, its client or its person is gone.
+    Ended(Arc<AccessTokenClaims>),
+    /// The owner does not, or no longer, admit its person or its client.
+    Closed(Arc<AccessTokenClaims>),
+    /// The call needs more than the token allows: these scopes, with what it allows already.
+    Insufficient(Scope, Arc<AccessTokenClaims>),
+}
+
+impl BearerRefusal {
+    /// The reason in one word, for the log and the audit.
+    pub(super) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing => "token_missing",
+            Self::Unknown => "token_unknown",
+            Self::ForOthers(_) => "token_for_others",
+            Self::Ended(_) => "token_ended",
+            Self::Closed(_) => "not_admitted",
+            Self::Insufficient(..) => "scope_insufficient",
+        }
+    }
+
+    /// Whom the token speaks for, if it is ours.
+    pub(super) const fn claims(&self) -> Option<&Arc<AccessTokenClaims>> {
+        match self {
+            Self::Missing | Self::Unknown => None,
+            Self::ForOthers(claims)
+            | Self::Ended(claims)
+            | Self::Closed(claims)
+            | Self::Insufficient(_, claims) => Some(claims),
+        }
+    }
+
+    /// Whether it is what somebody who tries tokens at random would get.
+    pub(super) const fn is_guess(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+}
+
+/// Finds out whether whoever asks may use the resource.
+pub(super) fn admit(
+    app: &App,
+    request: &Request,
+    resource: &Resource,
+    now: UnixTime,
+) -> Result<Result<Admitted, BearerRefusal>, Fault> {
+    // Any other scheme is none of ours, and is answered as if nothing had come.
+    let is_bearer = |value: &str| value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let token = match request.bearer() {
+        Some(token) => token,
+        None if request.header("authorization").is_some_and(is_bearer) => {
+            return Ok(Err(BearerRefusal::Unknown));
+        }
+        None => return Ok(Err(BearerRefusal::Missing)),
+    };
+    let Some(claims) = app.verify(token, now)? else { return Ok(Err(BearerRefusal::Unknown)) };
+    if !is_for(&claims, resource) {
+        return Ok(Err(BearerRefusal::ForOthers(claims)));
+    }
+    let standing = app.store.read(|tx| standing::at(tx, &claims, resource))?;
+    Ok(match standing {
+        Admission::Ended => Err(BearerRefusal::Ended(claims)),
+        Admission::Closed => Err(BearerRefusal::Closed(claims)),
+        Admission::Open(caller) => {
+            let scope =
+                claims.scope.as_deref().and_then(|scope| Scope::parse(scope).ok()).unwrap_or_default();
+            Ok(Admitted { claims, caller, scope })
+        }
+    })
+}
+
+/// Asks again, for a token that was admitted before: `false` once it no longer would be.
+pub(super) fn still_admitted(
+    tx: &ReadTx<'_>,
+    claims: &AccessTokenClaims,
+    uri: &ResourceUri,
+) -> Result<bool, Fault> {
+    let Some(resource) = crate::store::resources::find(tx, uri)? else { return Ok(false) };
+    let is_guarded = resource.guard.is_some();
+    Ok(is_guarded && matches!(standing::at(tx, claims, &resource)?, Admission::Open(_)))
+}
+
+/// Whether a token is for this resource: it names it, in the registry's spelling or in another that means the same.
+fn is_for(claims: &AccessTokenClaims, resource: &Resource) -> bool {
+    claims.aud.iter().any(|aud| {
+        aud == resource.uri.as_str() || ResourceUri::parse(aud).is_ok_and(|uri| uri == resource.uri)
+    })
+}
