@@ -55,6 +55,7 @@ pub(super) async fn answer(
         origin: Origin::of_request(request.client_ip(), request.header("user-agent")),
         payer: Key::address(request.client_ip()),
         path: request.path().to_owned(),
+        host_is_issuers: host.eq_ignore_ascii_case(app.issuer.authority()),
         now,
     };
     let admitted = match bearer::admit(app, &request, resource, now) {
@@ -91,6 +92,7 @@ struct Visit<'a> {
     origin: Origin,
     payer: Key,
     path: String,
+    host_is_issuers: bool,
     now: UnixTime,
 }
 
@@ -230,6 +232,13 @@ impl Visit<'_> {
         if !headers.contains_key("access-control-allow-origin") {
             headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
             headers.insert("access-control-expose-headers", HeaderValue::from_static(EXPOSED));
+        }
+        if !headers.contains_key("x-content-type-options") {
+            headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        }
+        if self.host_is_issuers {
+            // Nothing that is served beside our own pages may run as if it were one of them.
+            headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
         }
         let ended =
             may_no_longer(Arc::clone(self.app), Arc::clone(admitted.claims()), self.resource.uri.clone());

@@ -190,7 +190,13 @@ impl RequestBody {
             return Poll::Ready(match frame {
                 // Trailers are for the next hop, which is us.
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(piece) => Some(Ok(piece)),
+                    Ok(piece) => {
+                        // Who knows the length need not ask for the end.
+                        if self.incoming.is_end_stream() {
+                            self.link.body_done();
+                        }
+                        Some(Ok(piece))
+                    }
                     Err(_) => continue,
                 },
                 Some(Err(why)) => Some(Err(io::Error::other(why))),

@@ -16,6 +16,7 @@ mod errors;
 mod examples;
 mod faults;
 mod flow;
+mod guard;
 mod http_server;
 mod introspect;
 mod keys;

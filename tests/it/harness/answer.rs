@@ -33,7 +33,7 @@ impl Answer {
             assert_eq!(self.header("x-frame-options"), Some("DENY"), "{}", context());
             assert!(self.header("referrer-policy").is_some(), "G2: {}", context());
         }
-        if self.status.is_client_error() && self.is_json() {
+        if self.status.is_client_error() && self.is_json() && !self.body.is_empty() {
             let body = self.json();
             let code = body["error"].as_str().unwrap_or_else(|| panic!("G2: no error: {}", context()));
             let description = body["error_description"].as_str().unwrap_or_default();

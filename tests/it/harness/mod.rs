@@ -2,6 +2,7 @@
 //! and submits forms, and a client application. A test reads as a transcript of requests and answers.
 
 mod answer;
+mod behind;
 mod browser;
 mod client_app;
 mod client_key;
@@ -14,6 +15,7 @@ mod raw;
 mod server;
 
 pub use answer::Answer;
+pub use behind::{Behind, Said, chunk};
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
 pub use client_key::ClientKey;
