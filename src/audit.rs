@@ -29,6 +29,8 @@ pub enum Event {
     GuardPassed,
     /// A guarded server was not opened.
     GuardRefused,
+    /// A browser may see the pages of another server here, because its person is signed in.
+    VisitBegun,
     /// A token was revoked.
     TokenRevoked,
     /// A grant was taken back.
@@ -82,6 +84,7 @@ impl Event {
             Self::ReplayDetected => "oauth.token.replay",
             Self::GuardPassed => "guard.passed",
             Self::GuardRefused => "guard.refused",
+            Self::VisitBegun => "visit.begun",
             Self::TokenRevoked => "oauth.token.revoked",
             Self::GrantRevoked => "oauth.grant.revoked",
             Self::ClientRegistered => "client.registered",

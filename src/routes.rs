@@ -13,7 +13,7 @@ use crate::endpoints::{authorize, discovery, health, introspect, register, revok
 use crate::gateway;
 use crate::http::{Method, Request, Response, Status};
 use crate::oauth::metadata::path;
-use crate::pages::{account, consent, login, logout, setup, style};
+use crate::pages::{account, consent, login, logout, setup, style, visit};
 
 /// Answers one request: at the issuer's host what is listed here is ours, and what is guarded lies beyond; at the host of
 /// a guarded server everything does.
@@ -36,7 +36,7 @@ async fn beyond(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
 }
 
 async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
-    if !matches!(request.path(), "/healthz" | "/style.css") {
+    if !matches!(request.path(), "/healthz" | "/style.css" | "/verify" | visit::ARRIVAL) {
         app.arrivals.note(request.header("host"));
     }
     // HEAD is GET; the server leaves the body out.
@@ -85,9 +85,12 @@ async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
         (Verb::Post, "/logout") => logout::post(app, request, now).await,
         (Verb::Get, "/account") => account::get(app, request, now).await,
         (Verb::Post, "/account") => account::post(app, request, now).await,
+        (Verb::Get, "/visit") => visit::get(app, request, now).await,
+        (Verb::Get, visit::ARRIVAL) => visit::arrive(app, request, now).await,
         (Verb::Get, "/style.css") => style::get(),
         (Verb::Get, "/") => Response::see_other("/account"),
 
+        (Verb::Get, "/verify") => gateway::verify(app, request, now).await,
         (Verb::Get, "/healthz") => health::get(app),
         _ => unserved(&request),
     }
@@ -101,7 +104,7 @@ enum Verb {
 /// Every path and its methods, for the answers to whoever asks otherwise; OPTIONS stands where programs in a page of
 /// another origin may ask, which for pages and the authorization endpoint none may (RFC 9700 2.6). The match above is
 /// what counts, and a test walks this list through it.
-pub const SURFACE: [(&str, &str); 32] = [
+pub const SURFACE: [(&str, &str); 35] = [
     ("/.well-known/oauth-authorization-server", "GET, HEAD, OPTIONS"),
     ("/.well-known/oauth-authorization-server/", "GET, HEAD, OPTIONS"),
     ("/.well-known/openid-configuration", "GET, HEAD, OPTIONS"),
@@ -131,8 +134,11 @@ pub const SURFACE: [(&str, &str); 32] = [
     ("/setup", "GET, HEAD, POST"),
     ("/logout", "GET, HEAD, POST"),
     ("/account", "GET, HEAD, POST"),
+    ("/visit", "GET, HEAD"),
+    (visit::ARRIVAL, "GET, HEAD"),
     ("/style.css", "GET, HEAD"),
     ("/", "GET, HEAD"),
+    ("/verify", "GET, HEAD"),
     ("/healthz", "GET, HEAD"),
 ];
 

@@ -13,6 +13,7 @@ pub mod problem;
 mod published;
 pub mod sites;
 mod verified;
+pub mod visitors;
 
 use std::num::NonZero;
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use crate::oauth::redirect_uri::{Destination, destination};
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
 use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
-use crate::view::problem::{Onward, View, page};
+use crate::view::problem::{Back, Onward, View, page};
 
 use words::words;
 
@@ -34,11 +34,24 @@ struct Words {
     command: Option<&'static str>,
 }
 
+/// Where a person can go on from here.
+struct Ways<'a> {
+    back: Option<Back<'static>>,
+    onward: Option<Onward<'a>>,
+}
+
+impl Ways<'_> {
+    const NONE: Self = Self { back: None, onward: None };
+}
+
 /// Tells a person that no client can be told, and why.
 pub fn refusal(request: &Request, refusal: &PageRefusal) -> Response {
     let words = words(refusal);
     let subject = match refusal {
-        PageRefusal::RedirectUriUnknown(uri) | PageRefusal::AppLink(uri) => Some(uri.as_str()),
+        PageRefusal::RedirectUriUnknown(uri)
+        | PageRefusal::AppLink(uri)
+        | PageRefusal::PlaceUnknown(uri)
+        | PageRefusal::NotAdmitted(uri) => Some(uri.as_str()),
         _ => None,
     };
     let status = Status::from_u16(refusal.http_status()).unwrap_or(Status::BAD_REQUEST);
@@ -49,7 +62,13 @@ pub fn refusal(request: &Request, refusal: &PageRefusal) -> Response {
             reason.push_str(text);
         }
     }
-    answer(request, status, refusal.code().as_str(), &words, subject, None).because(reason)
+    let back = matches!(refusal, PageRefusal::NotAdmitted(_)).then_some(Back {
+        path: "/logout",
+        authorization: None,
+        words: "Sign in as somebody else",
+    });
+    let ways = Ways { back, onward: None };
+    answer(request, status, refusal.code().as_str(), &words, subject, ways).because(reason)
 }
 
 /// What the owner can do about it, where there is something.
@@ -68,7 +87,14 @@ pub const fn mend(refusal: &PageRefusal) -> Option<&'static str> {
         PageRefusal::SetupLinkInvalid => {
             Some("start the server again: it prints a new link while there is no admin")
         }
-        PageRefusal::ClientMissing
+        PageRefusal::PlaceUnknown(_) => {
+            Some("register it: vestibule resource add; and give it a host of its own, not the issuer's")
+        }
+        PageRefusal::NotAdmitted(_) => {
+            Some("add the person to --users of the resource, in the file of vestibule apply")
+        }
+        PageRefusal::VisitLost
+        | PageRefusal::ClientMissing
         | PageRefusal::RedirectUriMissing
         | PageRefusal::AuthorizationUnknown
         | PageRefusal::AuthorizationAnswered
@@ -100,9 +126,8 @@ pub fn onward(request: &Request, refusal: &AuthorizeRefusal, url: &str) -> Respo
         Destination::Loopback => "this computer",
         Destination::App(scheme) => scheme,
     };
-    let onward = Onward { url, destination: to };
-    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, Some(onward))
-        .because(refusal.reason())
+    let ways = Ways { back: None, onward: Some(Onward { url, destination: to }) };
+    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, ways).because(refusal.reason())
 }
 
 /// Says that a form could not be read from the wire.
@@ -115,7 +140,7 @@ pub fn unreadable(request: &Request, refusal: &BodyRefusal) -> Response {
         command: None,
     };
     let code = ErrorCode::InvalidRequest.as_str();
-    answer(request, refusal.status(), code, &words, None, None).because("body_refused")
+    answer(request, refusal.status(), code, &words, None, Ways::NONE).because("body_refused")
 }
 
 /// Says that it is our fault, and writes to the log whose it is.
@@ -130,7 +155,8 @@ pub fn fault(request: &Request, fault: &Fault) -> Response {
             command: None,
         };
         let code = ErrorCode::ServerError.as_str();
-        return answer(request, Status::INTERNAL_SERVER_ERROR, code, &words, None, None).because("fault");
+        return answer(request, Status::INTERNAL_SERVER_ERROR, code, &words, None, Ways::NONE)
+            .because("fault");
     }
     let words = Words {
         title: "Not now",
@@ -140,7 +166,7 @@ pub fn fault(request: &Request, fault: &Fault) -> Response {
         command: None,
     };
     let code = ErrorCode::TemporarilyUnavailable.as_str();
-    let response = answer(request, Status::SERVICE_UNAVAILABLE, code, &words, None, None);
+    let response = answer(request, Status::SERVICE_UNAVAILABLE, code, &words, None, Ways::NONE);
     retry_after(response, FAULT_WAIT).because("fault")
 }
 
@@ -154,7 +180,7 @@ pub fn busy(request: &Request, wait: Seconds) -> Response {
         command: None,
     };
     let code = ErrorCode::TemporarilyUnavailable.as_str();
-    let response = answer(request, Status::TOO_MANY_REQUESTS, code, &words, None, None);
+    let response = answer(request, Status::TOO_MANY_REQUESTS, code, &words, None, Ways::NONE);
     retry_after(response, wait).because("busy")
 }
 
@@ -169,7 +195,7 @@ fn answer(
     error: &'static str,
     words: &Words,
     subject: Option<&str>,
-    onward: Option<Onward<'_>>,
+    ways: Ways<'_>,
 ) -> Response {
     if !request.accepts_html() {
         let body = Body { error, error_description: words.what };
@@ -183,8 +209,8 @@ fn answer(
         why: words.why,
         next: words.next,
         command: words.command,
-        back: None,
-        onward,
+        back: ways.back,
+        onward: ways.onward,
     };
     Response::html(status, page(&view).into_string()).no_store()
 }
@@ -213,6 +239,9 @@ mod tests {
             PageRefusal::CrossSite,
             PageRefusal::FormMalformed,
             PageRefusal::SetupLinkInvalid,
+            PageRefusal::VisitLost,
+            PageRefusal::PlaceUnknown("https://evil.test".to_owned()),
+            PageRefusal::NotAdmitted("https://evil.test".to_owned()),
         ] {
             let words = words(&refusal);
             let allowed = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';

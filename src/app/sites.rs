@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::kept::Kept;
 use crate::clock::UnixTime;
 use crate::oauth::resource::Resource;
+use crate::oauth::visit::Place;
 use crate::store::{Fault, Store, Watch, resources};
 
 /// Every registered resource that has a host.
@@ -74,6 +75,17 @@ impl Sites {
             .into_iter()
             .flat_map(|(scheme, sites)| sites.iter().filter(move |site| site.scheme == scheme));
         exactly.chain(by_port)
+    }
+
+    /// The resource that a page lies in.
+    pub fn holding(&self, place: &Place) -> Option<&Site> {
+        self.at(place.authority())
+            .find(|site| site.scheme == place.scheme() && lies_in(place.path(), &site.path))
+    }
+
+    /// Whether it depends on the path which resource something at a host belongs to.
+    pub fn differ_by_path(&self, host: &str) -> bool {
+        self.at(host).any(|site| !site.path.is_empty())
     }
 
     /// The resource that a path at a host lies in: the one with the longest path, by whole segments.

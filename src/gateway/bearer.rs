@@ -90,8 +90,6 @@ pub(super) fn admit(
     resource: &Resource,
     now: UnixTime,
 ) -> Result<Result<Admitted, BearerRefusal>, Fault> {
-    // Any other scheme is none of ours, and is answered as if nothing had come.
-    let is_bearer = |value: &str| value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
     let token = match request.bearer() {
         Some(token) => token,
         None if request.header("authorization").is_some_and(is_bearer) => {
@@ -113,6 +111,11 @@ pub(super) fn admit(
             Ok(Admitted { claims, caller, scope })
         }
     })
+}
+
+/// Whether a header's value is of the scheme of tokens. Any other is none of ours, and is answered as if nothing had come.
+pub(super) fn is_bearer(authorization: &str) -> bool {
+    authorization.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
 }
 
 /// Asks again, for a token that was admitted before: `false` once it no longer would be.

@@ -6,14 +6,21 @@ use serde::Serialize;
 use super::bearer::BearerRefusal;
 use super::metadata::metadata_url;
 use crate::http::{Response, Status};
+use crate::oauth::error::ErrorCode;
 use crate::oauth::resource::Resource;
 use crate::oauth::scope::Scope;
 
-/// The body: an OAuth error that is a JSON-RPC error too, so that every client can show it.
+/// The body (RFC 6749 5.2).
 #[derive(Serialize)]
 struct Body<'a> {
     error: &'a str,
     error_description: &'a str,
+}
+
+/// A refusal for which no token would be the remedy.
+pub(super) fn denied(status: Status, error: ErrorCode, description: &str) -> Response {
+    let body = Body { error: error.as_str(), error_description: description };
+    Response::json(status, &body).no_store()
 }
 
 /// The answer to a refusal. `path` is the path that was asked for, so that the metadata is found in the spelling that the
@@ -38,8 +45,7 @@ pub(super) fn refuse(resource: &Resource, path: &str, refusal: &BearerRefusal) -
         ),
         BearerRefusal::Closed(_) => {
             let description = "Whoever runs this server does not admit you to it; ask them to.";
-            let body = Body { error: "access_denied", error_description: description };
-            return Response::json(Status::FORBIDDEN, &body).no_store();
+            return denied(Status::FORBIDDEN, ErrorCode::AccessDenied, description);
         }
     };
     let mut challenge = format!(r#"Bearer resource_metadata="{}""#, metadata_url(resource, path));

@@ -20,16 +20,15 @@ struct Metadata<'a> {
     resource_name: &'a str,
 }
 
-/// The metadata of a resource, where a path names it: with the resource's own path behind the well-known one, or without
+/// The metadata of a resource, where a path names it: a guarded one's, or that of one before which a reverse proxy stands
+/// that asks this server. With the resource's own path behind the well-known one, or without
 /// where the host has just one.
 pub(super) fn answer(app: &App, sites: &Sites, host: &str, path: &str) -> Option<Response> {
     let rest = path.strip_prefix(WELL_KNOWN)?;
-    let guarded: Vec<_> = sites.at(host).filter(|site| site.resource().guard.is_some()).collect();
-    let site = match (rest, guarded.as_slice()) {
+    let all: Vec<_> = sites.at(host).collect();
+    let site = match (rest, all.as_slice()) {
         ("" | "/", [only]) => only,
-        _ => {
-            guarded.iter().find(|site| rest == site.path() || rest.strip_suffix('/') == Some(site.path()))?
-        }
+        _ => all.iter().find(|site| rest == site.path() || rest.strip_suffix('/') == Some(site.path()))?,
     };
     let resource = site.resource();
     let typed = spelled_like(resource.uri.as_str(), if rest.is_empty() { None } else { Some(rest) });

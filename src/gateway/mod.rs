@@ -9,9 +9,11 @@
 //! json       JSON as it passes by                    message    JSON-RPC as it passes by
 //! look       what a body calls, against the rules    headers    what goes up, and what comes down
 //! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
-//! pass       one request, all of it
+//! pass       one request, all of it                       verify     for a reverse proxy that passes it itself
+//! asker      what becomes of one that may not pass
 //! ```
 
+mod asker;
 mod bearer;
 mod challenge;
 mod headers;
@@ -21,6 +23,7 @@ mod message;
 mod metadata;
 mod pass;
 mod path;
+mod verify;
 
 use std::sync::Arc;
 
@@ -31,6 +34,7 @@ use crate::http::{Method, Request, Response};
 use crate::store::Fault;
 
 pub use pass::faulty;
+pub use verify::get as verify;
 
 /// Whether a request is for a host that is not the issuer's, at which something is guarded: then nothing there is this
 /// server's own.

@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::asker::{Asker, named};
 use super::bearer::{self, Admitted, BearerRefusal};
 use super::look::{self, LookRefusal, Seen};
-use super::{challenge, headers, path};
+use super::{headers, path};
 use crate::app::App;
 use crate::app::sites::Site;
-use crate::audit::{Entry, Event, Origin};
+use crate::audit::{Entry, Event};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status, Stream};
-use crate::limits::{Key, Kind, Wait};
 use crate::oauth::claims::{AccessTokenClaims, IdentityClaims};
-use crate::oauth::error::ErrorCode;
 use crate::oauth::guard::{Guard, Identity};
-use crate::oauth::ids::{ClientId, UserId};
 use crate::oauth::resource::{Resource, ResourceUri};
 use crate::outgoing::{Outbound, UpstreamRefusal};
 use crate::store::{Fault, signing_keys};
@@ -52,8 +50,7 @@ pub(super) async fn answer(
         app,
         resource,
         guard,
-        origin: Origin::of_request(request.client_ip(), request.header("user-agent")),
-        payer: Key::address(request.client_ip()),
+        asker: Asker::of(&request),
         path: request.path().to_owned(),
         host_is_issuers: host.eq_ignore_ascii_case(app.issuer.authority()),
         now,
@@ -89,44 +86,17 @@ struct Visit<'a> {
     app: &'a Arc<App>,
     resource: &'a Arc<Resource>,
     guard: &'a Guard,
-    origin: Origin,
-    payer: Key,
+    asker: Asker,
     path: String,
     host_is_issuers: bool,
     now: UnixTime,
 }
 
 impl Visit<'_> {
-    /// Tells whoever may not pass why, and remembers it. A request without a token is no decision: every client begins
-    /// with one. `called` is what it wanted to call.
+    /// Tells whoever may not pass why. `called` is what it wanted to call.
     async fn refuse(&self, refusal: &BearerRefusal, called: &[(String, Option<String>)]) -> Response {
-        let response = challenge::refuse(self.resource, &self.path, refusal);
-        if matches!(refusal, BearerRefusal::Missing) {
-            return open(response.because(refusal.reason()));
-        }
-        if refusal.is_guess()
-            && let Err(Wait(wait)) = self.app.limits.take(Kind::TokenGuess, self.payer, self.now)
-        {
-            return open(busy(wait));
-        }
         let subject = called.first().map(in_words);
-        let (origin, resource, now) = (self.origin.clone(), Arc::clone(self.resource), self.now);
-        let (reason, error) = (refusal.reason(), error_of(refusal));
-        let claims = refusal.claims().cloned();
-        let recorded = self.app.store.write(move |tx| {
-            let (user, client) = claims.as_deref().map_or((None, None), named);
-            let entry =
-                Entry::new(Event::GuardRefused, &origin).refused(error, reason).resources([&resource.uri]);
-            let entry = entry.of(user.as_ref(), client.as_ref());
-            match &subject {
-                Some(subject) => entry.subject(subject).record(tx, now),
-                None => entry.record(tx, now),
-            }
-        });
-        match recorded.await {
-            Ok(()) => open(response.because(log_reason(refusal))),
-            Err(why) => faulty(&why),
-        }
+        self.asker.refuse(self.app, self.resource, &self.path, refusal, subject, self.now).await
     }
 
     /// Who calls, as the server behind is to be told.
@@ -204,7 +174,7 @@ impl Visit<'_> {
         if told.is_empty() {
             return;
         }
-        let (origin, claims) = (self.origin.clone(), Arc::clone(admitted.claims()));
+        let (origin, claims) = (self.asker.origin().clone(), Arc::clone(admitted.claims()));
         let (resource, now) = (Arc::clone(self.resource), self.now);
         self.app.store.write_behind(move |tx| {
             let (user, client) = named(&claims);
@@ -266,11 +236,6 @@ async fn may_no_longer(app: Arc<App>, claims: Arc<AccessTokenClaims>, uri: Resou
     }
 }
 
-/// The person and the client that a token names.
-fn named(claims: &AccessTokenClaims) -> (Option<UserId>, Option<ClientId>) {
-    (UserId::parse(&claims.sub).ok(), ClientId::parse(&claims.client_id).ok())
-}
-
 /// `tools/call:delete_note`.
 fn in_words((method, target): &(String, Option<String>)) -> String {
     let text = match target {
@@ -278,31 +243,6 @@ fn in_words((method, target): &(String, Option<String>)) -> String {
         None => method.clone(),
     };
     text.chars().take(256).collect()
-}
-
-const fn error_of(refusal: &BearerRefusal) -> ErrorCode {
-    match refusal {
-        BearerRefusal::Insufficient(..) => ErrorCode::InsufficientScope,
-        BearerRefusal::Closed(_) => ErrorCode::AccessDenied,
-        _ => ErrorCode::InvalidToken,
-    }
-}
-
-fn log_reason(refusal: &BearerRefusal) -> String {
-    match refusal {
-        BearerRefusal::ForOthers(claims) => {
-            let others: Vec<_> = claims.aud.iter().collect();
-            format!("{} {}", refusal.reason(), others.join(" "))
-        }
-        BearerRefusal::Insufficient(scope, _) => format!("{} {scope}", refusal.reason()),
-        BearerRefusal::Closed(_) => {
-            format!(
-                "{}; mend: add the person to --users of the resource, in the file of vestibule apply",
-                refusal.reason()
-            )
-        }
-        _ => refusal.reason().to_owned(),
-    }
 }
 
 /// A JSON-RPC error (5.1), which is what an MCP client can show, in the body of an HTTP error.
@@ -319,7 +259,7 @@ struct RpcFault<'a> {
     message: &'a str,
 }
 
-fn refused(status: Status, message: &str) -> Response {
+pub(super) fn refused(status: Status, message: &str) -> Response {
     let code = if status.is_server_error() { -32_603 } else { -32_600 };
     let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id: None };
     Response::json(status, &body).no_store()
@@ -349,12 +289,6 @@ fn unanswered(why: &UpstreamRefusal, upstream: &crate::oauth::guard::UpstreamUrl
     };
     tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
     open(refused(status, message).because(why.to_string()))
-}
-
-fn busy(wait: Seconds) -> Response {
-    refused(Status::TOO_MANY_REQUESTS, "Too many wrong tokens; wait as long as Retry-After says.")
-        .with_header("retry-after", &wait.as_u32().max(1).to_string())
-        .because("throttled")
 }
 
 /// Our fault; its text goes to the log alone.

@@ -162,7 +162,7 @@ impl Response {
     /// Appends a header. A value that cannot stand in a header is left out and noted in the log, by name
     /// only: the value may be a secret.
     #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
             (Ok(name), Ok(value)) => {
                 self.headers.append(name, value);

@@ -31,3 +31,4 @@ pub mod resource;
 pub mod scope;
 pub mod secret;
 pub mod token_request;
+pub mod visit;

@@ -18,6 +18,12 @@ pub enum SecretKind {
     Session,
     /// The cookie that binds a form to the browser before anyone has signed in.
     Browser,
+    /// The cookie by which a browser that was sent here to sign in is known again where it came from.
+    VisitNonce,
+    /// What such a browser brings back, once.
+    VisitTicket,
+    /// The cookie that it gets for it.
+    Visit,
 }
 
 impl SecretKind {
@@ -28,6 +34,9 @@ impl SecretKind {
             Self::SetupLink => "vsl_",
             Self::Session => "vss_",
             Self::Browser => "vbr_",
+            Self::VisitNonce => "vvn_",
+            Self::VisitTicket => "vvt_",
+            Self::Visit => "vvs_",
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Fields, Halt, PASSWORD_CHARS_MAX, authorization_in_query, go_on_or_home, go_to, page, start_session,
-    with_session,
+    visit, with_session,
 };
 use crate::app::{App, problem};
 use crate::audit::{Entry, Event, Origin};
@@ -17,6 +17,7 @@ use crate::limits::{Key, Kind, Limits, Wait};
 use crate::oauth::ids::{AuthorizationId, UserName};
 use crate::oauth::refusal::PageRefusal;
 use crate::oauth::secret::{Secret, SecretHash};
+use crate::oauth::visit::Visit;
 use crate::store::authorizations;
 use crate::store::users::{self, User};
 use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
@@ -38,29 +39,39 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     }
 }
 
-/// The authorization request that waits for a sign-in.
-struct Waiting {
-    id: AuthorizationId,
-    client_name: Option<String>,
-    resource_name: Option<String>,
+/// What waits for a sign-in.
+enum Waiting {
+    /// An authorization request.
+    Authorization { id: AuthorizationId, client_name: Option<String>, resource_name: Option<String> },
+    /// A page at another host.
+    Visit { visit: Visit, resource_name: String },
 }
 
 impl Waiting {
-    fn read(tx: &ReadTx<'_>, id: &AuthorizationId, now: UnixTime) -> Result<Option<Self>, Fault> {
+    fn authorization(tx: &ReadTx<'_>, id: &AuthorizationId, now: UnixTime) -> Result<Option<Self>, Fault> {
         let Some(row) = authorizations::find(tx, id, now)? else { return Ok(None) };
         let resource = match row.resources.as_slice() {
             [only] => resources::find(tx, only)?,
             _ => None,
         };
-        Ok(Some(Self {
+        Ok(Some(Self::Authorization {
             client_name: clients::find(tx, &row.client_id)?.map(|client| client.name),
             resource_name: resource.map(|resource| resource.name),
             id: row.id,
         }))
     }
+
+    fn visit(app: &App, visit: Visit, now: UnixTime) -> Result<Self, Halt> {
+        let resource_name = visit::resource(app, &visit.to, now)?.name.clone();
+        Ok(Self::Visit { visit, resource_name })
+    }
 }
 
 fn ask(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
+    if let Some(visit) = visit::in_url(request)? {
+        let waiting = Waiting::visit(app, visit, now)?;
+        return Ok(form(app, request, Status::OK, "", None, Some(&waiting)));
+    }
     let Some(id) = authorization_in_query(request)? else {
         let signed_in = app.store.read(|tx| app.browser.signed_in(tx, request, now))?;
         return Ok(match signed_in {
@@ -68,7 +79,7 @@ fn ask(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
             None => form(app, request, Status::OK, "", None, None),
         });
     };
-    let waiting = app.store.read(|tx| Waiting::read(tx, &id, now))?;
+    let waiting = app.store.read(|tx| Waiting::authorization(tx, &id, now))?;
     let waiting = waiting.ok_or(PageRefusal::AuthorizationUnknown)?;
     Ok(form(app, request, Status::OK, "", None, Some(&waiting)))
 }
@@ -82,15 +93,20 @@ fn form(
     waiting: Option<&Waiting>,
 ) -> Response {
     let token = app.browser.form_token(request, PURPOSE);
-    let view = View {
-        form_token: token.as_str(),
-        authorization: waiting.map(|waiting| waiting.id.as_str()),
-        name,
-        message,
-        client_name: waiting.and_then(|waiting| waiting.client_name.as_deref()),
-        resource_name: waiting.and_then(|waiting| waiting.resource_name.as_deref()),
+    let first = View { form_token: token.as_str(), name, message, ..View::default() };
+    let response = match waiting {
+        None => page(status, login::page(&first)),
+        Some(Waiting::Authorization { id, client_name, resource_name }) => {
+            let (client_name, resource_name) = (client_name.as_deref(), resource_name.as_deref());
+            let view = View { authorization: Some(id.as_str()), client_name, resource_name, ..first };
+            page(status, login::page(&view))
+        }
+        Some(Waiting::Visit { visit, resource_name }) => {
+            let state = visit.state.to_string();
+            let visit = Some((visit.to.as_str(), state.as_str()));
+            page(status, login::page(&View { visit, resource_name: Some(resource_name), ..first }))
+        }
     };
-    let response = page(status, login::page(&view));
     token.with_cookie(response)
 }
 
@@ -171,16 +187,14 @@ async fn sign_in(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result
     let fields = Fields::read(request).await?;
     app.browser.check_form(request, PURPOSE, fields.token()?)?;
     let (typed, password) = (fields.required("username")?, fields.required("password")?);
-    let authorization = fields.authorization()?;
     let name = UserName::parse(typed).ok();
-
-    let (candidate, waiting) = app.store.read(|tx| {
-        let waiting = match &authorization {
-            Some(id) => Waiting::read(tx, id, now)?,
-            None => None,
-        };
-        Ok((Candidate::read(tx, name.as_ref())?, waiting))
-    })?;
+    let authorization = fields.authorization()?;
+    let waiting = match (visit::in_form(&fields)?, &authorization) {
+        (Some(visit), _) => Some(Waiting::visit(app, visit, now)?),
+        (None, Some(id)) => app.store.read(|tx| Waiting::authorization(tx, id, now))?,
+        (None, None) => None,
+    };
+    let candidate = app.store.read(|tx| Candidate::read(tx, name.as_ref()))?;
     let again = |status, message: &str| form(app, request, status, typed, Some(message), waiting.as_ref());
 
     let buckets = Buckets::of(app, request, typed, name.as_ref());
@@ -209,7 +223,11 @@ async fn sign_in(app: &Arc<App>, request: &mut Request, now: UnixTime) -> Result
         return Ok(again(Status::UNAUTHORIZED, WRONG).because("sign_in_failed"));
     };
     buckets.forgive(&app.limits);
-    Ok(with_session(app, go_on_or_home(authorization.as_ref()), &session, &name))
+    let next = match &waiting {
+        Some(Waiting::Visit { visit, .. }) => go_to(&visit.at("/visit")),
+        _ => go_on_or_home(authorization.as_ref()),
+    };
+    Ok(with_session(app, next, &session, &name))
 }
 
 fn too_many(wait: Seconds) -> String {

@@ -9,6 +9,7 @@ pub mod login;
 pub mod logout;
 pub mod setup;
 pub mod style;
+pub mod visit;
 
 use crate::app::{App, problem};
 use crate::clock::{Seconds, UnixTime};

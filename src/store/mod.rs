@@ -26,6 +26,7 @@ mod sql;
 pub mod standing;
 pub mod used_assertions;
 pub mod users;
+pub mod visits;
 mod watch;
 mod writer;
 

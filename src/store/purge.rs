@@ -44,6 +44,10 @@ pub fn bite(tx: &WriteTx<'_>, keep: Retention, now: UnixTime) -> Result<usize, F
         now,
     )?;
     gone += purge(
+        "delete from visits where hash in (select hash from visits where expires_at <= ?1 limit ?2)",
+        now,
+    )?;
+    gone += purge(
         "delete from revoked_tokens where jti in (select jti from revoked_tokens where expires_at <= ?1 limit ?2)",
         now,
     )?;

@@ -2,16 +2,18 @@
 
 use maud::{Markup, html};
 
-use crate::view::html::{Cursor, Field, FieldKind, alert, authorization, form, name, shell};
+use crate::view::html::{Cursor, Field, FieldKind, alert, authorization, form, hidden, name, shell};
 
 /// What the sign-in page shows. The form POSTs `username`, `password`, `form_token` and, where there is
-/// one, `authorization` to `/login`.
-#[derive(Clone, Copy, Debug)]
+/// one, `authorization`, or `to` and `state`, to `/login`.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct View<'a> {
     /// Ties the form to this browser.
     pub form_token: &'a str,
     /// The id of the authorization request that waits for this sign-in.
     pub authorization: Option<&'a str>,
+    /// Where the browser wants to go at another host, and how it is known again there.
+    pub visit: Option<(&'a str, &'a str)>,
     /// The user name as typed before; empty at first.
     pub name: &'a str,
     /// Why the last attempt failed, in a sentence that does not tell whether the user exists.
@@ -48,6 +50,10 @@ pub fn page(view: &View<'_>) -> Markup {
     };
     let fields = html! {
         (authorization(view.authorization))
+        @if let Some((to, state)) = view.visit {
+            (hidden("to", to))
+            (hidden("state", state))
+        }
         (username.markup())
         (password.markup())
         div class="actions" { button class="primary" type="submit" { "Sign in" } }
@@ -85,6 +91,7 @@ mod tests {
     const FIRST: View<'_> = View {
         form_token: "t",
         authorization: None,
+        visit: None,
         name: "",
         message: None,
         client_name: None,

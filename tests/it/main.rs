@@ -41,3 +41,4 @@ mod token_authorization_code;
 mod token_client_credentials;
 mod token_endpoint;
 mod token_refresh_token;
+mod verify;

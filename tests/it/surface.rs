@@ -32,7 +32,7 @@ const DOCUMENTS: [&str; 6] = [
     "/.well-known/jwks.json/",
 ];
 /// Where a person is, and no script of another origin looks on.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 14] = [
     "/oauth/authorize",
     "/oauth/authorize/",
     "/authorize",
@@ -42,10 +42,14 @@ const PAGES: [&str; 12] = [
     "/setup",
     "/logout",
     "/account",
+    "/visit",
+    "/.vestibule/visit",
     "/style.css",
     "/",
     "/healthz",
 ];
+/// Where reverse proxies ask; what they are told goes to whoever asked them.
+const PROXIES: [&str; 1] = ["/verify"];
 
 /// Asserts an error in JSON, from which nobody is sent anywhere.
 #[track_caller]
@@ -59,7 +63,7 @@ fn assert_json_error(answer: &Answer, status: u16) {
 
 #[test]
 fn the_lists_of_this_test_are_the_surface() {
-    let mut listed: Vec<_> = MACHINES.iter().chain(&DOCUMENTS).chain(&PAGES).collect();
+    let mut listed: Vec<_> = MACHINES.iter().chain(&DOCUMENTS).chain(&PAGES).chain(&PROXIES).collect();
     let mut served: Vec<_> = SURFACE.iter().map(|(path, _)| path).collect();
     listed.sort_unstable();
     served.sort_unstable();

@@ -17,6 +17,9 @@ pub(super) const fn words(refusal: &PageRefusal) -> Words {
         PageRefusal::CrossSite => CROSS_SITE,
         PageRefusal::FormMalformed => FORM_MALFORMED,
         PageRefusal::SetupLinkInvalid => SETUP_LINK_INVALID,
+        PageRefusal::VisitLost => VISIT_LOST,
+        PageRefusal::PlaceUnknown(_) => PLACE_UNKNOWN,
+        PageRefusal::NotAdmitted(_) => NOT_ADMITTED,
     }
 }
 
@@ -107,5 +110,29 @@ const SETUP_LINK_INVALID: Words = Words {
     what: "The set-up link is wrong, used, or more than an hour old.",
     why: "It makes the first admin once; while there is an admin, there is no such link.",
     next: "Stop and start the server: it prints a new link while there is no admin. If there is one, sign in.",
+    command: None,
+};
+
+const VISIT_LOST: Words = Words {
+    title: "The way back was lost",
+    what: "The sign-in cannot be taken along to where you came from.",
+    why: "It counts once, for a minute, and in the browser that asked for it; that browser has to keep cookies.",
+    next: "Open the page that you wanted again. If it stays so, allow cookies for it.",
+    command: None,
+};
+
+const PLACE_UNKNOWN: Words = Words {
+    title: "Nobody signs in for this here",
+    what: "The page that you came from is not one that this server knows.",
+    why: "It is not registered here, or it is at this server's own host, where it would be sent your session.",
+    next: "If you run this server, give that one a host name of its own and register it:",
+    command: Some("vestibule resource add https://app.home.example"),
+};
+
+const NOT_ADMITTED: Words = Words {
+    title: "Not for you",
+    what: "You are signed in, but the page that you wanted is for others.",
+    why: "Whoever runs this server has said who may see it, and you are not among them.",
+    next: "Ask them to add you, or sign in as somebody else.",
     command: None,
 };

@@ -28,13 +28,20 @@ pub enum PageRefusal {
     FormMalformed,
     /// The set-up link is wrong, used, or past its hour.
     SetupLinkInvalid,
+    /// The way back to a server that asks this one cannot be found: its ticket was used or has ended, or the browser is
+    /// not the one that came.
+    VisitLost,
+    /// Nobody can sign in for this server, by its origin: it is not registered, or at a host where no cookie may be.
+    PlaceUnknown(String),
+    /// This server, by its origin, does not admit whoever is signed in.
+    NotAdmitted(String),
 }
 
 impl PageRefusal {
     /// The HTTP status of the page.
     pub const fn http_status(&self) -> u16 {
         match self {
-            Self::FormTokenWrong | Self::CrossSite => 403,
+            Self::FormTokenWrong | Self::CrossSite | Self::NotAdmitted(_) => 403,
             _ => 400,
         }
     }
@@ -43,6 +50,8 @@ impl PageRefusal {
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::ClientUnknown => ErrorCode::InvalidClient,
+            Self::NotAdmitted(_) => ErrorCode::AccessDenied,
+            Self::PlaceUnknown(_) => ErrorCode::InvalidTarget,
             _ => ErrorCode::InvalidRequest,
         }
     }
@@ -61,6 +70,9 @@ impl PageRefusal {
             Self::CrossSite => "cross_site",
             Self::FormMalformed => "form_malformed",
             Self::SetupLinkInvalid => "setup_link_invalid",
+            Self::VisitLost => "visit_lost",
+            Self::PlaceUnknown(_) => "place_unknown",
+            Self::NotAdmitted(_) => "not_admitted",
         }
     }
 }

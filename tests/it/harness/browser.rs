@@ -68,13 +68,10 @@ impl Browser {
     /// Fills in the sign-in form.
     pub async fn sign_in(&mut self, server: &Server, page: &Answer, name: &str, password: &str) -> Answer {
         let token = page.field("form_token").expect("the page has a form");
-        let authorization = page.field("authorization").unwrap_or_default();
-        let fields = [
-            ("form_token", token.as_str()),
-            ("authorization", &authorization),
-            ("username", name),
-            ("password", password),
-        ];
+        let waiting = ["authorization", "to", "state"].map(|name| (name, page.field(name)));
+        let waiting = waiting.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        let typed = [("form_token", token.as_str()), ("username", name), ("password", password)];
+        let fields: Vec<(&str, &str)> = typed.into_iter().chain(waiting).collect();
         self.post(server, "/login", &fields).await
     }
 
@@ -109,7 +106,8 @@ impl Browser {
         self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
-    fn keep(&mut self, answer: &Answer) {
+    /// Keeps the cookies of an answer.
+    pub fn keep(&mut self, answer: &Answer) {
         for line in answer.headers.get_all("set-cookie") {
             let line = line.to_str().expect("a cookie is ASCII");
             for attribute in ["; HttpOnly", "; Path=/", "; SameSite=Lax", "; Secure"] {

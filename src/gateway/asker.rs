@@ -1,0 +1,112 @@
+//! Where a request comes from, for the limits and the audit; and what becomes of one that may not pass.
+
+use std::sync::Arc;
+
+use super::bearer::BearerRefusal;
+use super::challenge;
+use super::pass::{faulty, open, refused};
+use crate::app::App;
+use crate::audit::{Entry, Event, Origin};
+use crate::clock::{Seconds, UnixTime};
+use crate::http::{Request, Response, Status};
+use crate::limits::{Key, Kind, Wait};
+use crate::oauth::claims::AccessTokenClaims;
+use crate::oauth::error::ErrorCode;
+use crate::oauth::ids::{ClientId, UserId};
+use crate::oauth::resource::Resource;
+
+/// Where a request comes from.
+pub(super) struct Asker {
+    origin: Origin,
+    payer: Key,
+}
+
+impl Asker {
+    /// Of a request.
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            origin: Origin::of_request(request.client_ip(), request.header("user-agent")),
+            payer: Key::address(request.client_ip()),
+        }
+    }
+
+    /// For a row of the audit.
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Tells whoever may not pass why, and remembers it. A request without a token is no decision: every client begins
+    /// with one. `path` is what was asked for, and `subject` what it wanted to call there.
+    pub(super) async fn refuse(
+        &self,
+        app: &Arc<App>,
+        resource: &Arc<Resource>,
+        path: &str,
+        refusal: &BearerRefusal,
+        subject: Option<String>,
+        now: UnixTime,
+    ) -> Response {
+        let response = challenge::refuse(resource, path, refusal);
+        if matches!(refusal, BearerRefusal::Missing) {
+            return open(response.because(refusal.reason()));
+        }
+        if refusal.is_guess()
+            && let Err(Wait(wait)) = app.limits.take(Kind::TokenGuess, self.payer, now)
+        {
+            return open(busy(wait));
+        }
+        let (origin, resource) = (self.origin.clone(), Arc::clone(resource));
+        let (reason, error) = (refusal.reason(), error_of(refusal));
+        let claims = refusal.claims().cloned();
+        let recorded = app.store.write(move |tx| {
+            let (user, client) = claims.as_deref().map_or((None, None), named);
+            let entry =
+                Entry::new(Event::GuardRefused, &origin).refused(error, reason).resources([&resource.uri]);
+            let entry = entry.of(user.as_ref(), client.as_ref());
+            match &subject {
+                Some(subject) => entry.subject(subject).record(tx, now),
+                None => entry.record(tx, now),
+            }
+        });
+        match recorded.await {
+            Ok(()) => open(response.because(log_reason(refusal))),
+            Err(why) => faulty(&why),
+        }
+    }
+}
+
+/// The person and the client that a token names.
+pub(super) fn named(claims: &AccessTokenClaims) -> (Option<UserId>, Option<ClientId>) {
+    (UserId::parse(&claims.sub).ok(), ClientId::parse(&claims.client_id).ok())
+}
+
+const fn error_of(refusal: &BearerRefusal) -> ErrorCode {
+    match refusal {
+        BearerRefusal::Insufficient(..) => ErrorCode::InsufficientScope,
+        BearerRefusal::Closed(_) => ErrorCode::AccessDenied,
+        _ => ErrorCode::InvalidToken,
+    }
+}
+
+fn log_reason(refusal: &BearerRefusal) -> String {
+    match refusal {
+        BearerRefusal::ForOthers(claims) => {
+            let others: Vec<_> = claims.aud.iter().collect();
+            format!("{} {}", refusal.reason(), others.join(" "))
+        }
+        BearerRefusal::Insufficient(scope, _) => format!("{} {scope}", refusal.reason()),
+        BearerRefusal::Closed(_) => {
+            format!(
+                "{}; mend: add the person to --users of the resource, in the file of vestibule apply",
+                refusal.reason()
+            )
+        }
+        _ => refusal.reason().to_owned(),
+    }
+}
+
+fn busy(wait: Seconds) -> Response {
+    refused(Status::TOO_MANY_REQUESTS, "Too many wrong tokens; wait as long as Retry-After says.")
+        .with_header("retry-after", &wait.as_u32().max(1).to_string())
+        .because("throttled")
+}
