@@ -15,7 +15,7 @@ use crate::oauth::redirect_uri::{Destination, destination};
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
 use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
-use crate::view::problem::{Onward, View, page};
+use crate::view::problem::{Back, Link, Onward, View, page};
 
 use words::words;
 
@@ -49,7 +49,17 @@ pub fn refusal(request: &Request, refusal: &PageRefusal) -> Response {
             reason.push_str(text);
         }
     }
-    answer(request, status, refusal.code().as_str(), &words, subject, None).because(reason)
+    answer(request, status, refusal.code().as_str(), &words, subject, link(refusal)).because(reason)
+}
+
+/// The page of ours where a person goes on, where there is one.
+const fn link(refusal: &PageRefusal) -> Option<Link<'static>> {
+    match refusal {
+        PageRefusal::SetupLinkInvalid => {
+            Some(Link::Back(Back { path: "/login", authorization: None, words: "Sign in" }))
+        }
+        _ => None,
+    }
 }
 
 /// What the owner can do about it, where there is something.
@@ -101,7 +111,7 @@ pub fn onward(request: &Request, refusal: &AuthorizeRefusal, url: &str) -> Respo
         Destination::App(scheme) => scheme,
     };
     let onward = Onward { url, destination: to };
-    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, Some(onward))
+    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, Some(Link::Onward(onward)))
         .because(refusal.reason())
 }
 
@@ -169,7 +179,7 @@ fn answer(
     error: &'static str,
     words: &Words,
     subject: Option<&str>,
-    onward: Option<Onward<'_>>,
+    link: Option<Link<'_>>,
 ) -> Response {
     if !request.accepts_html() {
         let body = Body { error, error_description: words.what };
@@ -183,8 +193,7 @@ fn answer(
         why: words.why,
         next: words.next,
         command: words.command,
-        back: None,
-        onward,
+        link,
     };
     Response::html(status, page(&view).into_string()).no_store()
 }

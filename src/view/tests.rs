@@ -83,14 +83,10 @@ fn problems(text: &str) -> Vec<(&'static str, String)> {
         why: text,
         next: text,
         command: Some(text),
-        back: Some(back),
-        onward: None,
+        link: Some(problem::Link::Back(back)),
     };
-    let strangers = problem::View {
-        back: None,
-        onward: Some(problem::Onward { url: text, destination: text }),
-        ..trouble
-    };
+    let onward = problem::Onward { url: text, destination: text };
+    let strangers = problem::View { link: Some(problem::Link::Onward(onward)), ..trouble };
     vec![
         ("problem", problem::page(&trouble).into_string()),
         ("problem-onward", problem::page(&strangers).into_string()),
