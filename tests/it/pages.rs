@@ -56,7 +56,7 @@ async fn a_web_14_every_failed_sign_in_looks_the_same_and_writes_down_no_name() 
         let password = if name == "bob" { "correct horse battery staple" } else { "a wrong one" };
         let answer = browser.sign_in(&server, &page, name, password).await;
         assert_eq!(answer.status.as_u16(), 401, "{name}");
-        assert!(answer.text().contains("Wrong name or password."));
+        assert!(answer.text().contains("Wrong name or password. Check the name and type the password again"));
         answers.insert(answer.text().replace(&format!("value=\"{name}\""), "value=\"\""));
     }
     assert_eq!(answers.len(), 1, "{answers:#?}");
