@@ -344,6 +344,15 @@ async fn where_the_request_names_no_resource_a_person_chooses_one_of_those_offer
     let mut browser = Browser::signed_in(&server, "alice").await;
     let page = asked(&server, &app, &mut browser, &[]).await;
     assert_eq!(page.text().matches(r#"type="radio""#).count(), 2);
+    let offers = |resource: &str, scope: &str| {
+        let text = page.text();
+        let choices: Vec<_> = text.split(r#"class="choice""#).skip(1).collect();
+        let choice = choices.iter().find(|choice| choice.contains(resource)).expect("a choice");
+        choice.split("</ul>").next().expect("its list").contains(&format!(">{scope}<"))
+    };
+    let offered = ["a", "b", "c", "d"].map(|scope| (offers(R1, scope), offers(R2, scope)));
+    let (of_r1, of_r2) = ((true, false), (false, true));
+    assert_eq!(offered, [of_r1, of_r1, of_r2, of_r2], "each says what it allows there: {}", page.text());
     let (token, id) = (field(&page, "form_token"), field(&page, "authorization"));
     let form = |resource: &'static str| {
         let mut fields = vec![("form_token", token.as_str()), ("authorization", &id), ("decision", "allow")];
