@@ -8,6 +8,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 
 import * as clients from './checks/clients.mjs';
 import * as conformance from './checks/conformance.mjs';
+import * as documents from './checks/documents.mjs';
+import * as keys from './checks/keys.mjs';
 import * as pages from './checks/pages.mjs';
 import * as redirects from './checks/redirects.mjs';
 import { Report } from './harness/checks.mjs';
@@ -17,7 +19,7 @@ import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
 // The clients first: most of their time they wait for tokens to end.
-const GROUPS = [clients, conformance, redirects, pages];
+const GROUPS = [keys, clients, documents, conformance, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);
