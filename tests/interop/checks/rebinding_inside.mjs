@@ -28,6 +28,7 @@ const names = await NameServer.start(LOOPBACK);
 const vestibule = await Vestibule.start('rebinding/vestibule', site.trusted);
 
 const outcome = await look().then((seen) => ({ seen }), (error) => ({ error: error.message }));
+await vestibule.stop();
 process.stdout.write(JSON.stringify(outcome), () => process.exit(0));
 
 async function look() {
