@@ -15,7 +15,7 @@ use crate::oauth::redirect_uri::{Destination, destination};
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
 use crate::oauth::resource::ResourceUri;
 use crate::store::Fault;
-use crate::view::problem::{Back, Onward, View, page};
+use crate::view::problem::{Back, Link, Onward, View, page};
 
 use words::words;
 
@@ -32,16 +32,6 @@ struct Words {
     why: &'static str,
     next: &'static str,
     command: Option<&'static str>,
-}
-
-/// Where a person can go on from here.
-struct Ways<'a> {
-    back: Option<Back<'static>>,
-    onward: Option<Onward<'a>>,
-}
-
-impl Ways<'_> {
-    const NONE: Self = Self { back: None, onward: None };
 }
 
 /// Tells a person that no client can be told, and why.
@@ -62,13 +52,20 @@ pub fn refusal(request: &Request, refusal: &PageRefusal) -> Response {
             reason.push_str(text);
         }
     }
-    let back = matches!(refusal, PageRefusal::NotAdmitted(_)).then_some(Back {
-        path: "/logout",
-        authorization: None,
-        words: "Sign in as somebody else",
-    });
-    let ways = Ways { back, onward: None };
-    answer(request, status, refusal.code().as_str(), &words, subject, ways).because(reason)
+    answer(request, status, refusal.code().as_str(), &words, subject, link(refusal)).because(reason)
+}
+
+/// The page of ours where a person goes on, where there is one.
+const fn link(refusal: &PageRefusal) -> Option<Link<'static>> {
+    match refusal {
+        PageRefusal::SetupLinkInvalid => {
+            Some(Link::Back(Back { path: "/login", authorization: None, words: "Sign in" }))
+        }
+        PageRefusal::NotAdmitted(_) => {
+            Some(Link::Back(Back { path: "/logout", authorization: None, words: "Sign in as somebody else" }))
+        }
+        _ => None,
+    }
 }
 
 /// What the owner can do about it, where there is something.
@@ -126,8 +123,9 @@ pub fn onward(request: &Request, refusal: &AuthorizeRefusal, url: &str) -> Respo
         Destination::Loopback => "this computer",
         Destination::App(scheme) => scheme,
     };
-    let ways = Ways { back: None, onward: Some(Onward { url, destination: to }) };
-    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, ways).because(refusal.reason())
+    let onward = Onward { url, destination: to };
+    answer(request, Status::BAD_REQUEST, code.as_str(), &words, subject, Some(Link::Onward(onward)))
+        .because(refusal.reason())
 }
 
 /// Says that a form could not be read from the wire.
@@ -140,7 +138,7 @@ pub fn unreadable(request: &Request, refusal: &BodyRefusal) -> Response {
         command: None,
     };
     let code = ErrorCode::InvalidRequest.as_str();
-    answer(request, refusal.status(), code, &words, None, Ways::NONE).because("body_refused")
+    answer(request, refusal.status(), code, &words, None, None).because("body_refused")
 }
 
 /// Says that it is our fault, and writes to the log whose it is.
@@ -155,8 +153,7 @@ pub fn fault(request: &Request, fault: &Fault) -> Response {
             command: None,
         };
         let code = ErrorCode::ServerError.as_str();
-        return answer(request, Status::INTERNAL_SERVER_ERROR, code, &words, None, Ways::NONE)
-            .because("fault");
+        return answer(request, Status::INTERNAL_SERVER_ERROR, code, &words, None, None).because("fault");
     }
     let words = Words {
         title: "Not now",
@@ -166,7 +163,7 @@ pub fn fault(request: &Request, fault: &Fault) -> Response {
         command: None,
     };
     let code = ErrorCode::TemporarilyUnavailable.as_str();
-    let response = answer(request, Status::SERVICE_UNAVAILABLE, code, &words, None, Ways::NONE);
+    let response = answer(request, Status::SERVICE_UNAVAILABLE, code, &words, None, None);
     retry_after(response, FAULT_WAIT).because("fault")
 }
 
@@ -180,7 +177,7 @@ pub fn busy(request: &Request, wait: Seconds) -> Response {
         command: None,
     };
     let code = ErrorCode::TemporarilyUnavailable.as_str();
-    let response = answer(request, Status::TOO_MANY_REQUESTS, code, &words, None, Ways::NONE);
+    let response = answer(request, Status::TOO_MANY_REQUESTS, code, &words, None, None);
     retry_after(response, wait).because("busy")
 }
 
@@ -195,7 +192,7 @@ fn answer(
     error: &'static str,
     words: &Words,
     subject: Option<&str>,
-    ways: Ways<'_>,
+    link: Option<Link<'_>>,
 ) -> Response {
     if !request.accepts_html() {
         let body = Body { error, error_description: words.what };
@@ -209,8 +206,7 @@ fn answer(
         why: words.why,
         next: words.next,
         command: words.command,
-        back: ways.back,
-        onward: ways.onward,
+        link,
     };
     Response::html(status, page(&view).into_string()).no_store()
 }

@@ -23,7 +23,7 @@ use crate::oauth::secret::SecretHash;
 use crate::store::authorizations::{self, Authorization, Stage};
 use crate::store::sessions::{self, SignedIn};
 use crate::store::{Fault, ReadTx, WriteTx, clients, consents};
-use crate::view::consent::{self, ClientOrigin, History, Registration, Resource, Resources, View};
+use crate::view::consent::{self, Access, Choice, ClientOrigin, History, Registration, Resource, View};
 
 /// Shows what is asked for.
 pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
@@ -134,15 +134,18 @@ impl Question {
     fn page(&self, app: &App, request: &Request, now: UnixTime) -> Response {
         let form_token = app.browser.form_token(request, &self.purpose());
         let logout_token = app.browser.form_token(request, "logout");
-        let resources: Vec<_> = self
-            .terms()
-            .iter()
-            .flat_map(|terms| &terms.resources)
-            .map(|resource| Resource { name: &resource.name, uri: resource.uri.as_str() })
-            .collect();
-        let scope = self.terms().iter().fold(Scope::empty(), |scope, terms| scope.union(&terms.scope));
-        let scopes: Vec<_> =
-            scope.iter().map(|name| consent::Scope { name, words: in_words(name) }).collect();
+        let (named, all, choices);
+        let access = match &self.offer {
+            Offer::Named(terms) => {
+                named = Shown::of(terms);
+                Access::Named { resources: &named.resources, scopes: &named.scopes }
+            }
+            Offer::Choose(terms) => {
+                all = terms.iter().map(Shown::of).collect::<Vec<_>>();
+                choices = all.iter().flat_map(Shown::choices).collect::<Vec<_>>();
+                Access::Choose(&choices)
+            }
+        };
         let allowed_on = self.allowed_on.map(day);
         let document = DocumentUrl::parse(&self.client.id).ok();
         let view = View {
@@ -164,17 +167,9 @@ impl Question {
                 Destination::Loopback => ClientOrigin::LocalApp,
                 Destination::App(scheme) => ClientOrigin::AppLink(scheme),
             },
-            history: match &allowed_on {
-                Some(day) => History::Allowed(day),
-                None if day(self.client.created_at) == day(now) => History::New,
-                None => History::Known,
-            },
+            history: history(&self.client, allowed_on.as_deref(), now),
             redirect_target: &self.authorization.redirect_uri,
-            resources: match &self.offer {
-                Offer::Named(_) => Resources::Named(&resources),
-                Offer::Choose(_) => Resources::Choose(&resources),
-            },
-            scopes: &scopes,
+            access,
         };
         let response = page(Status::OK, consent::page(&view));
         form_token.with_cookie(response)
@@ -189,6 +184,42 @@ impl Question {
                 all.iter().find(|terms| terms.resources.iter().any(|one| one.uri == *resource)).cloned()
             }
         }
+    }
+}
+
+/// Terms as the page shows them.
+struct Shown<'a> {
+    resources: Vec<Resource<'a>>,
+    scopes: Vec<consent::Scope<'a>>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(terms: &'a Terms) -> Self {
+        let resources =
+            terms.resources.iter().map(|one| Resource { name: &one.name, uri: one.uri.as_str() }).collect();
+        Self { resources, scopes: in_order(&terms.scope) }
+    }
+
+    /// The terms as one of several, each of one resource.
+    fn choices(&self) -> impl Iterator<Item = Choice<'_>> {
+        self.resources.iter().map(|&resource| Choice { resource, scopes: &self.scopes })
+    }
+}
+
+/// The entries of the list "It may". What belongs to no server comes last.
+fn in_order(scope: &Scope) -> Vec<consent::Scope<'_>> {
+    let mut names: Vec<_> = scope.iter().collect();
+    names.sort_by_key(|name| *name == Scope::OFFLINE_ACCESS);
+    names.into_iter().map(|name| consent::Scope { name, words: in_words(name) }).collect()
+}
+
+/// What there is to say of a client's past here. One that the owner added is no stranger on its first day.
+fn history<'a>(client: &Client, allowed_on: Option<&'a str>, now: UnixTime) -> History<'a> {
+    let is_stranger = client.registered_by != RegisteredBy::Owner;
+    match allowed_on {
+        Some(day) => History::Allowed(day),
+        None if is_stranger && day(client.created_at) == day(now) => History::New,
+        None => History::Known,
     }
 }
 
@@ -289,6 +320,8 @@ fn allow(tx: &WriteTx<'_>, question: &Question, terms: &Terms, now: UnixTime) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::client::Credential;
+    use crate::oauth::ids::ClientId;
 
     #[test]
     fn only_the_two_buttons_decide() {
@@ -297,6 +330,37 @@ mod tests {
         for other in ["", "Allow", "allow ", "yes", "1"] {
             assert_eq!(Decision::parse(other), Err(PageRefusal::FormMalformed), "{other:?}");
         }
+    }
+
+    #[test]
+    fn only_a_client_that_came_by_itself_is_new_on_its_first_day() {
+        let (today, tomorrow) = (UnixTime::new(1_795_473_544), UnixTime::new(1_795_473_544 + 86_400));
+        let client = |registered_by| Client {
+            id: ClientId::new(),
+            name: "Notes".to_owned(),
+            registered_by,
+            credential: Credential::Public,
+            redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            scope: None,
+            audience: Vec::new(),
+            created_at: today,
+            first_used_at: None,
+        };
+        for by in [RegisteredBy::Itself, RegisteredBy::Document] {
+            assert_eq!(history(&client(by), None, today), History::New);
+            assert_eq!(history(&client(by), None, tomorrow), History::Known);
+        }
+        let added = client(RegisteredBy::Owner);
+        assert_eq!(history(&added, None, today), History::Known);
+        assert_eq!(history(&added, Some("2026-11-20"), today), History::Allowed("2026-11-20"));
+    }
+
+    #[test]
+    fn staying_signed_in_comes_after_what_belongs_to_the_server() {
+        let scope = Scope::parse("offline_access write read zoom admin").unwrap();
+        let names: Vec<_> = in_order(&scope).iter().map(|scope| scope.name).collect();
+        assert_eq!(names, ["admin", "read", "write", "zoom", "offline_access"]);
     }
 
     #[test]

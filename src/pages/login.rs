@@ -24,7 +24,8 @@ use crate::store::{Fault, ReadTx, WriteTx, clients, resources};
 use crate::view::login::{self, View};
 
 const PURPOSE: &str = "login";
-const WRONG: &str = "Wrong name or password.";
+const WRONG: &str =
+    "Wrong name or password. Check the name and type the password again; capital letters count in it.";
 
 /// Asks for name and password.
 pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {

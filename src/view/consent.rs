@@ -9,7 +9,7 @@ use crate::view::html::{authorization, form, isolated, name, shell, uri, word};
 /// What the consent page shows.
 ///
 /// The form POSTs `decision` (`allow` or `deny`), `form_token`, `authorization` and, under
-/// [`Resources::Choose`], `resource` (the URI; absent on a denial) to `/consent`. "Switch user" POSTs
+/// [`Access::Choose`], `resource` (the URI; absent on a denial) to `/consent`. "Switch user" POSTs
 /// `logout_token`, as its `form_token`, and `authorization` to `/logout`.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -31,10 +31,8 @@ pub struct View<'a> {
     pub history: History<'a>,
     /// The redirect URI, whole.
     pub redirect_target: &'a str,
-    /// What it would reach.
-    pub resources: Resources<'a>,
-    /// What it might do there; empty if the request names nothing.
-    pub scopes: &'a [Scope<'a>],
+    /// What it would reach, and what it might do there.
+    pub access: Access<'a>,
 }
 
 /// How a client came to be known here.
@@ -67,7 +65,7 @@ pub enum ClientOrigin<'a> {
 /// What this user and this server know of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History<'a> {
-    /// First seen today.
+    /// It came by itself, and was first seen today.
     New,
     /// Seen before, but not allowed this by this user.
     Known,
@@ -75,13 +73,27 @@ pub enum History<'a> {
     Allowed(&'a str),
 }
 
-/// What the client would reach.
+/// What the client would reach, and what it might do there.
 #[derive(Clone, Copy, Debug)]
-pub enum Resources<'a> {
-    /// What the request names; empty if it names none and none could be derived.
-    Named(&'a [Resource<'a>]),
-    /// The request names none and several are open to this user: one is to be picked.
-    Choose(&'a [Resource<'a>]),
+pub enum Access<'a> {
+    /// What the request names.
+    Named {
+        /// Empty if it names none and none could be derived.
+        resources: &'a [Resource<'a>],
+        /// What it might do there; empty if the request names nothing.
+        scopes: &'a [Scope<'a>],
+    },
+    /// The request names no resource and several are open to this user: one is to be picked.
+    Choose(&'a [Choice<'a>]),
+}
+
+/// One of several resources, and what the client might do there if it is the one that is picked.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// Where.
+    pub resource: Resource<'a>,
+    /// What; empty if nothing is named.
+    pub scopes: &'a [Scope<'a>],
 }
 
 /// A registered resource.
@@ -106,8 +118,7 @@ pub struct Scope<'a> {
 pub fn page(view: &View<'_>) -> Markup {
     let decision = html! {
         (authorization(Some(view.authorization)))
-        (reach(&view.resources))
-        (permissions(&view.resources, view.scopes))
+        (access(&view.access))
         h2 { "Where the answer goes" }
         p { (origin(view.client_origin)) }
         p { (uri(view.redirect_target)) }
@@ -116,6 +127,10 @@ pub fn page(view: &View<'_>) -> Markup {
         div class="actions" {
             button type="submit" name="decision" value="deny" formnovalidate { "Deny" }
             button class="primary" type="submit" name="decision" value="allow" { "Allow" }
+        }
+        // A browser that hands a link to an app shows what it showed before, which would look as if nothing happened.
+        @if let ClientOrigin::AppLink(_) = view.client_origin {
+            p class="foot" { "Your answer opens the app. This page stays open behind it; you can close it then." }
         }
     };
     let switch_user = html! {
@@ -152,28 +167,42 @@ fn standing(view: &View<'_>) -> Markup {
     }
 }
 
-fn reach(resources: &Resources<'_>) -> Markup {
+fn access(access: &Access<'_>) -> Markup {
     html! {
-        @match resources {
-            Resources::Named([]) => {
+        @match access {
+            Access::Named { resources, scopes } => {
                 h2 { "What it reaches" }
-                p { "No server behind this one. It only learns that you signed in." }
+                @if resources.is_empty() {
+                    p { "No server behind this one. It only learns that you signed in." }
+                } @else {
+                    ul class="plain" { @for resource in *resources { li { (label(resource)) } } }
+                }
+                @if !resources.is_empty() || !scopes.is_empty() {
+                    h2 { "It may" }
+                    (permissions(scopes, None))
+                }
             }
-            Resources::Named(named) => {
-                h2 { "What it reaches" }
-                ul class="plain" { @for resource in *named { li { (label(resource)) } } }
-            }
-            Resources::Choose(offered) => {
+            Access::Choose(offered) => {
                 fieldset {
                     legend { "What may it reach? Choose one." }
-                    @for (number, resource) in offered.iter().enumerate() {
-                        @let id = format!("resource-{number}");
-                        div class="choice" {
-                            input type="radio" id=(id) name="resource" value=(resource.uri) required;
-                            label for=(id) { (label(resource)) }
-                        }
-                    }
+                    @for (number, choice) in offered.iter().enumerate() { (radio(number, choice)) }
                 }
+            }
+        }
+    }
+}
+
+/// One of the choices. What it would allow stands beside the label: a screen reader says it after the name.
+fn radio(number: usize, choice: &Choice<'_>) -> Markup {
+    let id = format!("resource-{number}");
+    let allows = format!("{id}-allows");
+    html! {
+        div class="choice" {
+            input type="radio" id=(id) name="resource" value=(choice.resource.uri) aria-describedby=(allows) required;
+            div {
+                label for=(id) { (label(&choice.resource)) }
+                p class="hint" { "It may" }
+                (permissions(choice.scopes, Some(&allows)))
             }
         }
     }
@@ -183,16 +212,13 @@ fn label(resource: &Resource<'_>) -> Markup {
     html! { strong { (name(resource.name)) } " " (uri(resource.uri)) }
 }
 
-fn permissions(resources: &Resources<'_>, scopes: &[Scope<'_>]) -> Markup {
-    if scopes.is_empty() && matches!(resources, Resources::Named([])) {
-        return html! {};
-    }
+/// What follows "It may".
+fn permissions(scopes: &[Scope<'_>], id: Option<&str>) -> Markup {
     html! {
-        h2 { "It may" }
         @if scopes.is_empty() {
-            p { "Do there whatever you can do there. The request names nothing narrower." }
+            p id=[id] { "Do there whatever you can do there. The request names nothing narrower." }
         } @else {
-            ul class="ticks" {
+            ul class="ticks" id=[id] {
                 @for scope in scopes { li { (isolated(scope.words)) " " span class="muted" { (word(scope.name)) } } }
             }
         }
@@ -245,6 +271,11 @@ fn cautions(view: &View<'_>) -> Markup {
 mod tests {
     use super::*;
 
+    const NAMED: Access<'_> = Access::Named {
+        resources: &[Resource { name: "Notes", uri: "https://notes.example.org/mcp" }],
+        scopes: &[Scope { name: "notes:read", words: "read your notes" }],
+    };
+
     const VIEW: View<'_> = View {
         form_token: "t",
         logout_token: "l",
@@ -255,8 +286,7 @@ mod tests {
         client_origin: ClientOrigin::Host("claude.ai"),
         history: History::Known,
         redirect_target: "https://claude.ai/api/mcp/auth_callback",
-        resources: Resources::Named(&[Resource { name: "Notes", uri: "https://notes.example.org/mcp" }]),
-        scopes: &[Scope { name: "notes:read", words: "read your notes" }],
+        access: NAMED,
     };
 
     fn shown(view: &View<'_>) -> String {
@@ -282,7 +312,12 @@ mod tests {
     #[test]
     fn what_a_scope_allows_is_never_cut() {
         let words = "Read ".repeat(100);
-        assert!(shown(&View { scopes: &[Scope { name: "s", words: &words }], ..VIEW }).contains(&words));
+        let scopes = [Scope { name: "s", words: &words }];
+        let named = Access::Named { resources: &[], scopes: &scopes };
+        let choice = [Choice { resource: Resource { name: "A", uri: "https://a" }, scopes: &scopes }];
+        for access in [named, Access::Choose(&choice)] {
+            assert!(shown(&View { access, ..VIEW }).contains(&words));
+        }
     }
 
     #[test]
@@ -308,6 +343,18 @@ mod tests {
     }
 
     #[test]
+    fn whoever_answers_by_a_link_into_an_app_is_told_that_the_page_stays() {
+        let after_the_buttons = |client_origin| {
+            let page = shown(&View { client_origin, ..VIEW });
+            page.split_once(r#"value="allow""#).map(|(_, rest)| rest.contains("This page stays open"))
+        };
+        assert_eq!(after_the_buttons(ClientOrigin::AppLink("cursor")), Some(true));
+        for other in [ClientOrigin::Host("claude.ai"), ClientOrigin::LocalApp] {
+            assert_eq!(after_the_buttons(other), Some(false));
+        }
+    }
+
+    #[test]
     fn c_mcp_02_the_host_that_vouches_is_shown_and_a_local_app_of_its_name_calls_for_caution() {
         let registration =
             Registration::Document { host: "claude.ai", url: "https://claude.ai/oauth/client-metadata" };
@@ -323,12 +370,50 @@ mod tests {
         assert!(!shown(&View { registration: Registration::Admin, ..VIEW }).contains("Unverified"));
     }
 
+    const OFFERED: [Choice<'_>; 2] = [
+        Choice {
+            resource: Resource { name: "A", uri: "https://a" },
+            scopes: &[Scope { name: "a:read", words: "read A" }, Scope { name: "both", words: "do both" }],
+        },
+        Choice {
+            resource: Resource { name: "B", uri: "https://b" },
+            scopes: &[Scope { name: "both", words: "do both" }],
+        },
+    ];
+
     #[test]
     fn nothing_is_chosen_beforehand_and_a_denial_needs_no_choice() {
-        let offered = [Resource { name: "A", uri: "https://a" }, Resource { name: "B", uri: "https://b" }];
-        let page = shown(&View { resources: Resources::Choose(&offered), ..VIEW });
+        let page = shown(&View { access: Access::Choose(&OFFERED), ..VIEW });
         assert_eq!(page.matches(r#"type="radio""#).count(), 2);
         assert!(!page.contains("checked"));
         assert!(page.contains(r#"value="deny" formnovalidate"#));
+    }
+
+    #[test]
+    fn each_choice_says_what_it_allows_there_and_nothing_of_the_others() {
+        let page = shown(&View { access: Access::Choose(&OFFERED), ..VIEW });
+        let choices: Vec<_> = page.split(r#"<div class="choice">"#).skip(1).collect();
+        let [first, second] = choices[..] else { panic!("two choices: {page}") };
+        assert!(first.contains("read A") && first.contains("do both"), "{first}");
+        assert!(!second.contains("read A") && second.contains("do both"), "{second}");
+        for (number, choice) in choices.iter().enumerate() {
+            assert!(choice.contains(&format!(r#"aria-describedby="resource-{number}-allows""#)), "{choice}");
+            assert!(
+                choice.contains(&format!(r#"<ul class="ticks" id="resource-{number}-allows""#)),
+                "{choice}"
+            );
+        }
+        assert!(!page.contains("<h2>It may</h2>"), "no list for all of them");
+    }
+
+    #[test]
+    fn whoever_is_given_no_narrower_scope_is_said_to_be_able_to_do_all() {
+        let resource = Resource { name: "A", uri: "https://a" };
+        let choice = [Choice { resource, scopes: &[] }];
+        for access in [Access::Choose(&choice), Access::Named { resources: &[resource], scopes: &[] }] {
+            assert!(shown(&View { access, ..VIEW }).contains("whatever you can do there"));
+        }
+        let nothing = shown(&View { access: Access::Named { resources: &[], scopes: &[] }, ..VIEW });
+        assert!(!nothing.contains("It may"), "{nothing}");
     }
 }

@@ -21,10 +21,17 @@ pub struct View<'a> {
     pub next: &'a str,
     /// A command line that mends it.
     pub command: Option<&'a str>,
-    /// Where to go on.
-    pub back: Option<Back<'a>>,
-    /// Where the client would hear of it.
-    pub onward: Option<Onward<'a>>,
+    /// Where to go from here.
+    pub link: Option<Link<'a>>,
+}
+
+/// Where a problem page leads, in a click.
+#[derive(Clone, Copy, Debug)]
+pub enum Link<'a> {
+    /// To a page of ours.
+    Back(Back<'a>),
+    /// To where the client would hear of it.
+    Onward(Onward<'a>),
 }
 
 /// A link to one of our own pages. The path is fixed in the source, so that no request can choose where it
@@ -61,32 +68,30 @@ pub fn page(view: &View<'_>) -> Markup {
         h2 { "What to do" }
         p { (view.next) }
         @if let Some(line) = view.command { (command(line)) }
-        @if let Some(back) = view.back {
-            p class="actions" {
-                @match back.authorization {
-                    Some(id) => a class="button" href={ (back.path) "?authorization=" (id) } { (back.words) },
-                    None => a class="button" href=(back.path) { (back.words) },
-                }
-            }
-        }
-        @if let Some(onward) = view.onward {
-            p class="actions" {
-                a class="button" href=(onward.url) rel="external noreferrer" {
-                    "Tell the app, at " (word(onward.destination))
-                }
-            }
-        }
+        @if let Some(link) = view.link { p class="actions" { (anchor(link)) } }
     };
     shell(view.title, &content)
+}
+
+fn anchor(link: Link<'_>) -> Markup {
+    html! {
+        @match link {
+            Link::Back(Back { path, authorization: Some(id), words }) => {
+                a class="button" href={ (path) "?authorization=" (id) } { (words) }
+            }
+            Link::Back(Back { path, authorization: None, words }) => a class="button" href=(path) { (words) },
+            Link::Onward(Onward { url, destination }) => {
+                a class="button" href=(url) rel="external noreferrer" { "Tell the app, at " (word(destination)) }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_way_back_stays_on_our_pages() {
-        let back = Back { path: "/login", authorization: Some("\"//evil"), words: "Try again" };
+    fn shown(link: Link<'_>) -> String {
         let view = View {
             status: 400,
             title: "Expired",
@@ -95,10 +100,17 @@ mod tests {
             why: "",
             next: "",
             command: None,
-            back: Some(back),
-            onward: None,
+            link: Some(link),
         };
-        let page = page(&view).into_string();
+        page(&view).into_string()
+    }
+
+    #[test]
+    fn the_way_back_stays_on_our_pages() {
+        let back = Back { path: "/login", authorization: Some("\"//evil"), words: "Try again" };
+        let page = shown(Link::Back(back));
         assert!(page.contains(r#"href="/login?authorization=&quot;//evil""#), "{page}");
+        let page = shown(Link::Back(Back { authorization: None, ..back }));
+        assert!(page.contains(r#"<a class="button" href="/login">Try again</a>"#), "{page}");
     }
 }

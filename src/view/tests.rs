@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 
-use super::consent::{ClientOrigin, History, Registration, Resource, Resources, Scope};
+use super::consent::{Access, Choice, ClientOrigin, History, Registration, Resource, Scope};
 use super::{account, consent, login, logout, problem, setup};
 use crate::view::html::style_sheet;
 
@@ -18,6 +18,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
 fn consents(text: &str) -> Vec<(&'static str, String)> {
     let resources = [Resource { name: text, uri: text }, Resource { name: text, uri: text }];
     let scopes = [Scope { name: text, words: text }, Scope { name: text, words: text }];
+    let choices = resources.map(|resource| Choice { resource, scopes: &scopes });
     let asked = consent::View {
         form_token: text,
         logout_token: text,
@@ -28,21 +29,19 @@ fn consents(text: &str) -> Vec<(&'static str, String)> {
         client_origin: ClientOrigin::Host(text),
         history: History::New,
         redirect_target: text,
-        resources: Resources::Named(&resources),
-        scopes: &scopes,
+        access: Access::Named { resources: &resources, scopes: &scopes },
     };
     let choosing = consent::View {
         registration: Registration::Admin,
         client_origin: ClientOrigin::AppLink(text),
         history: History::Allowed(text),
-        resources: Resources::Choose(&resources),
+        access: Access::Choose(&choices),
         ..asked
     };
     let bare = consent::View {
         client_origin: ClientOrigin::LocalApp,
         history: History::Known,
-        resources: Resources::Named(&[]),
-        scopes: &[],
+        access: Access::Named { resources: &[], scopes: &[] },
         ..asked
     };
     vec![
@@ -56,6 +55,7 @@ fn ways_in_and_out(text: &str) -> Vec<(&'static str, String)> {
     let sign_in = login::View {
         form_token: text,
         authorization: Some(text),
+        visit: Some((text, text)),
         name: text,
         message: Some(text),
         client_name: Some(text),
@@ -83,14 +83,10 @@ fn problems(text: &str) -> Vec<(&'static str, String)> {
         why: text,
         next: text,
         command: Some(text),
-        back: Some(back),
-        onward: None,
+        link: Some(problem::Link::Back(back)),
     };
-    let strangers = problem::View {
-        back: None,
-        onward: Some(problem::Onward { url: text, destination: text }),
-        ..trouble
-    };
+    let onward = problem::Onward { url: text, destination: text };
+    let strangers = problem::View { link: Some(problem::Link::Onward(onward)), ..trouble };
     vec![
         ("problem", problem::page(&trouble).into_string()),
         ("problem-onward", problem::page(&strangers).into_string()),

@@ -8,7 +8,10 @@ import { mkdirSync, rmSync } from 'node:fs';
 
 import * as clients from './checks/clients.mjs';
 import * as conformance from './checks/conformance.mjs';
+import * as documents from './checks/documents.mjs';
+import * as keys from './checks/keys.mjs';
 import * as pages from './checks/pages.mjs';
+import * as rebinding from './checks/rebinding.mjs';
 import * as redirects from './checks/redirects.mjs';
 import { Report } from './harness/checks.mjs';
 import { startBrowser } from './harness/person.mjs';
@@ -17,7 +20,7 @@ import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
 // The clients first: most of their time they wait for tokens to end.
-const GROUPS = [clients, conformance, redirects, pages];
+const GROUPS = [keys, clients, documents, conformance, rebinding, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);

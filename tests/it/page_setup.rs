@@ -93,6 +93,9 @@ async fn a_link_is_not_used_up_by_looking_and_is_dead_once_it_is_used() {
     assert_eq!(filled.send(&server, "Root", "12345678").await.location(), "/account");
     assert_eq!(server.user("root").role, Role::Admin);
     server.get(&path).send().await.assert_problem_page(400);
+    let page = Browser::new().get(&server, &path).await;
+    page.assert_problem_page(400);
+    assert!(page.text().contains(r#"href="/login">Sign in</a>"#), "the way on: {}", page.text());
     late.send(&server, "other", "12345678").await.assert_problem_page(400);
     filled.send(&server, "other", "12345678").await.assert_problem_page(403);
     assert_eq!(admins(&server), 1);

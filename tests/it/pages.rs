@@ -56,7 +56,7 @@ async fn a_web_14_every_failed_sign_in_looks_the_same_and_writes_down_no_name() 
         let password = if name == "bob" { "correct horse battery staple" } else { "a wrong one" };
         let answer = browser.sign_in(&server, &page, name, password).await;
         assert_eq!(answer.status.as_u16(), 401, "{name}");
-        assert!(answer.text().contains("Wrong name or password."));
+        assert!(answer.text().contains("Wrong name or password. Check the name and type the password again"));
         answers.insert(answer.text().replace(&format!("value=\"{name}\""), "value=\"\""));
     }
     assert_eq!(answers.len(), 1, "{answers:#?}");
@@ -344,6 +344,15 @@ async fn where_the_request_names_no_resource_a_person_chooses_one_of_those_offer
     let mut browser = Browser::signed_in(&server, "alice").await;
     let page = asked(&server, &app, &mut browser, &[]).await;
     assert_eq!(page.text().matches(r#"type="radio""#).count(), 2);
+    let offers = |resource: &str, scope: &str| {
+        let text = page.text();
+        let choices: Vec<_> = text.split(r#"class="choice""#).skip(1).collect();
+        let choice = choices.iter().find(|choice| choice.contains(resource)).expect("a choice");
+        choice.split("</ul>").next().expect("its list").contains(&format!(">{scope}<"))
+    };
+    let offered = ["a", "b", "c", "d"].map(|scope| (offers(R1, scope), offers(R2, scope)));
+    let (of_r1, of_r2) = ((true, false), (false, true));
+    assert_eq!(offered, [of_r1, of_r1, of_r2, of_r2], "each says what it allows there: {}", page.text());
     let (token, id) = (field(&page, "form_token"), field(&page, "authorization"));
     let form = |resource: &'static str| {
         let mut fields = vec![("form_token", token.as_str()), ("authorization", &id), ("decision", "allow")];

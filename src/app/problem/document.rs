@@ -1,6 +1,6 @@
 //! What a person is told where a client's metadata document does not make a client.
 
-use super::{FAULT_WAIT, Ways, Words, answer, retry_after};
+use super::{FAULT_WAIT, Words, answer, retry_after};
 use crate::app::client_documents::DocumentProblem;
 use crate::http::{Request, Response, Status};
 use crate::oauth::error::ErrorCode;
@@ -18,19 +18,9 @@ pub fn document(request: &Request, id: &ClientId, problem: &DocumentProblem) -> 
     let response = match problem {
         DocumentProblem::Fetch(why) if why.is_outage() => {
             let code = ErrorCode::TemporarilyUnavailable.as_str();
-            retry_after(
-                answer(request, Status::SERVICE_UNAVAILABLE, code, &words, subject, Ways::NONE),
-                FAULT_WAIT,
-            )
+            retry_after(answer(request, Status::SERVICE_UNAVAILABLE, code, &words, subject, None), FAULT_WAIT)
         }
-        _ => answer(
-            request,
-            Status::BAD_REQUEST,
-            ErrorCode::InvalidClient.as_str(),
-            &words,
-            subject,
-            Ways::NONE,
-        ),
+        _ => answer(request, Status::BAD_REQUEST, ErrorCode::InvalidClient.as_str(), &words, subject, None),
     };
     response.because(log_reason(id, problem))
 }

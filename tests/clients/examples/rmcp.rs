@@ -20,11 +20,13 @@ type Session = RunningService<RoleClient, ()>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
-    let server = std::env::args().nth(1).ok_or("usage: rmcp MCP-SERVER-URL")?;
+    let mut args = std::env::args().skip(1);
+    let server = args.next().ok_or("usage: rmcp MCP-SERVER-URL [CLIENT-METADATA-URL]")?;
+    let document = args.next();
     let mut session = None;
     // This waits on the main thread; the session lives on the workers of the runtime.
     for line in io::stdin().lines() {
-        let said = match answer(&server, &mut session, &line?).await {
+        let said = match answer(&server, document.as_deref(), &mut session, &line?).await {
             Ok(answer) => json!({ "answer": answer }),
             Err(error) => json!({ "error": format!("{error:?}") }),
         };
@@ -33,10 +35,15 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-async fn answer(server: &str, session: &mut Option<Session>, text: &str) -> Outcome<String> {
+async fn answer(
+    server: &str,
+    document: Option<&str>,
+    session: &mut Option<Session>,
+    text: &str,
+) -> Outcome<String> {
     let session = match session {
         Some(session) => session,
-        none => none.insert(connect(server).await?),
+        none => none.insert(connect(server, document).await?),
     };
     let arguments = json!({ "text": text }).as_object().cloned().unwrap_or_default();
     let result = session.call_tool(CallToolRequestParams::new("echo").with_arguments(arguments)).await?;
@@ -44,14 +51,17 @@ async fn answer(server: &str, session: &mut Option<Session>, text: &str) -> Outc
     Ok(text.text.clone())
 }
 
-/// From the server's URL alone to a session.
-async fn connect(server: &str) -> Outcome<Session> {
+/// From the server's URL to a session. The client registers itself, or is named by the URL of its metadata document.
+async fn connect(server: &str, document: Option<&str>) -> Outcome<Session> {
     let callback = TcpListener::bind("127.0.0.1:0").await?;
     let redirect_uri = format!("http://{}/callback", callback.local_addr()?);
     let mut oauth = OAuthState::Unauthorized(AuthorizationManager::new(server).await?);
-    let request = AuthorizationRequest::new(redirect_uri.as_str())
+    let mut request = AuthorizationRequest::new(redirect_uri.as_str())
         .with_client_name("rmcp")
         .with_challenge(challenge(server).await?);
+    if let Some(document) = document {
+        request = request.with_client_metadata_url(document);
+    }
     oauth.start_authorization(request).await?;
     let mut browser = Command::new("xdg-open").arg(oauth.get_authorization_url().await?).spawn()?;
     tokio::task::spawn_blocking(move || browser.wait()).await??;

@@ -4,6 +4,7 @@
 import { Callback } from '../clients/callback.mjs';
 import { assert, assertEqual, blame } from '../harness/checks.mjs';
 import { authorizeUrl, tokenRequest } from '../harness/authorize.mjs';
+import { DocumentHost } from '../harness/document_host.mjs';
 import { Keyboard, Pointer } from '../harness/hands.mjs';
 import { ALICE } from '../harness/homelab.mjs';
 import { Tab } from '../harness/person.mjs';
@@ -25,19 +26,21 @@ const LOOKS = {
 const NOTES = 'https://notes.home.test/mcp';
 const FILES = 'https://files.home.test/a/long/road/to/where/the/server/is/mounted/behind/the/proxy/mcp';
 const CALLBACK = 'https://app.test/callback';
+const APP_LINK = 'editor://editor.example/oauth/callback';
 /** What a stranger may call itself. */
 const LONG_NAME = 'AnAppWhoseMakersCouldNotAgreeOnAShorterNameAndDidNotLikeSpaces';
 
 export const names = Object.keys(LOOKS);
 
 export async function start(chosen, browser) {
-  const checks = chosen.map((name) => [name, walk(name, browser)]);
-  return { checks, stop() {} };
+  const host = await DocumentHost.start();
+  const checks = chosen.map((name) => [name, walk(name, browser, host)]);
+  return { checks, stop: () => host.stop() };
 }
 
-async function walk(name, browser) {
+async function walk(name, browser, host) {
   const { hand, ...look } = LOOKS[name];
-  const vestibule = await Vestibule.start(`${name}/vestibule`);
+  const vestibule = await Vestibule.start(`${name}/vestibule`, host.settings);
   const context = await browser.newContext({ ...look, ignoreHTTPSErrors: true });
   try {
     const tab = await Tab.open(context, name, vestibule.issuer);
@@ -47,6 +50,7 @@ async function walk(name, browser) {
     await visitor.allowsWhatIsNamed();
     await visitor.choosesAmongTwo();
     await visitor.denies();
+    await visitor.looksAtStrangers(host);
     await visitor.looksAtProblems();
     await visitor.takesBack();
     return `${visitor.pages} pages`;
@@ -142,6 +146,18 @@ class Visitor {
     assertEqual(await this.#arrived('error'), 'access_denied', 'what the client hears');
   }
 
+  /** An app that is answered by a link of its own scheme, and a program that a web site vouches for. */
+  async looksAtStrangers(host) {
+    const clientId = await this.#register('Editor', APP_LINK);
+    await this.#asks({ clientId, redirectUri: APP_LINK, resource: FILES });
+    await this.#sees('Allow “Editor” access?', 'consent-app-link');
+    const redirectUri = 'http://127.0.0.1:49152/callback';
+    const url = host.url('/oauth/clients/terminal/client-metadata.json');
+    host.publish(new URL(url).pathname, { client_id: url, client_name: 'Terminal', redirect_uris: [redirectUri] });
+    await this.#asks({ clientId: url, redirectUri, resource: FILES });
+    await this.#sees('Allow “Terminal” access?', 'consent-vouched-for');
+  }
+
   async looksAtProblems() {
     await this.#asks({ clientId: 'nobody', redirectUri: CALLBACK });
     await this.#sees('', 'problem-unknown-client');
@@ -150,6 +166,8 @@ class Visitor {
     await this.#sees('', 'problem-unknown-redirect-uri');
     await this.tab.page.goto(this.vestibule.setupLink);
     await this.#sees('', 'problem-spent-link');
+    await this.hand.press('Sign in');
+    await this.#sees('Your account', 'signed-in-already');
     await this.#opens('/login?authorization=AAAAAAAAAAAAAAAAAAAAAA');
     await this.#sees('', 'problem-unknown-request');
   }

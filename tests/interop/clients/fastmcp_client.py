@@ -4,6 +4,8 @@ import asyncio
 import sys
 
 from fastmcp import Client
+from fastmcp.client.auth import OAuth
 from lines import serve_lines
 
-asyncio.run(serve_lines(lambda: Client(sys.argv[1], auth="oauth")))
+server, document = (*sys.argv[1:], None)[:2]
+asyncio.run(serve_lines(lambda: Client(server, auth=OAuth(client_metadata_url=document))))

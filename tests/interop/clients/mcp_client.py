@@ -66,7 +66,7 @@ async def open_browser(url):
     await asyncio.create_subprocess_exec(os.environ["BROWSER"], url)
 
 
-async def main(server):
+async def main(server, document=None):
     callback = Callback()
     await callback.listen()
     oauth = OAuthClientProvider(
@@ -81,9 +81,11 @@ async def main(server):
         storage=Memory(),
         redirect_handler=open_browser,
         callback_handler=callback.result,
+        client_metadata_url=document,
     )
     async with httpx2.AsyncClient(auth=oauth, timeout=60) as http:
         await serve_lines(lambda: Client(streamable_http_client(server, http_client=http)))
 
 
-asyncio.run(main(sys.argv[1]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

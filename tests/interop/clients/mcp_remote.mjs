@@ -7,14 +7,15 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { npm } from '../harness/places.mjs';
 import { serveLines } from './lines.mjs';
 
-const [server] = process.argv.slice(2);
+const [server, document] = process.argv.slice(2);
+const name = document ? ['--client-metadata-url', document] : [];
 
 async function connect() {
   const client = new Client({ name: 'a desktop host', version: '1.0.0' });
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,
-      args: [npm('mcp-remote', 'dist', 'proxy.js'), server],
+      args: [npm('mcp-remote', 'dist', 'proxy.js'), server, ...name],
       env: process.env,
       stderr: 'inherit',
     }),

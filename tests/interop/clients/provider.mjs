@@ -11,9 +11,11 @@ export class Provider {
   #state = randomUUID();
   #kept = {};
 
-  constructor(name, callback) {
+  /** `document` is the URL of a metadata document, for a client that has one. */
+  constructor(name, callback, document) {
     this.#callback = callback;
     this.redirectUrl = callback.url;
+    this.clientMetadataUrl = document;
     this.clientMetadata = { client_name: name, redirect_uris: [callback.url] };
   }
 

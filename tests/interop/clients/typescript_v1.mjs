@@ -8,9 +8,9 @@ import { Callback } from './callback.mjs';
 import { serveLines } from './lines.mjs';
 import { Provider } from './provider.mjs';
 
-const [server] = process.argv.slice(2);
+const [server, document] = process.argv.slice(2);
 const callback = await Callback.listen();
-const provider = new Provider('TypeScript SDK v1', callback);
+const provider = new Provider('TypeScript SDK v1', callback, document);
 
 async function connect() {
   const client = new Client({ name: 'typescript-v1', version: '1.0.0' });

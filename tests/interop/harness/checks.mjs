@@ -13,6 +13,9 @@ export function blame(error, parties) {
   return Object.assign(error, { parties });
 }
 
+/** Thrown by a check that cannot be made here; says why. */
+export class Skipped extends Error {}
+
 /** Throws unless `holds`. */
 export function assert(holds, message) {
   if (!holds) throw new Error(message);
@@ -28,6 +31,7 @@ export function assertEqual(actual, expected, what) {
 export class Report {
   #failures = [];
   #passed = 0;
+  #skipped = 0;
 
   /** Waits for a check and prints its line. */
   async check(name, outcome) {
@@ -40,6 +44,11 @@ export class Report {
       line('✓', await outcome);
       this.#passed += 1;
     } catch (error) {
+      if (error instanceof Skipped) {
+        line('-', `skipped: ${error.message}`);
+        this.#skipped += 1;
+        return;
+      }
       line('✗', error.message.split('\n')[0]);
       this.#failures.push({ name, error });
     }
@@ -51,8 +60,9 @@ export class Report {
       console.log(`\n== ${name}\n${error.stack}`);
       for (const party of error.parties ?? []) console.log(tail(party));
     }
-    console.log(`\n${this.#passed} passed, ${this.#failures.length} failed`);
-    return this.#failures.length === 0 && this.#passed > 0 ? 0 : 1;
+    const skipped = this.#skipped > 0 ? `, ${this.#skipped} skipped` : '';
+    console.log(`\n${this.#passed} passed, ${this.#failures.length} failed${skipped}`);
+    return this.#failures.length === 0 && this.#passed + this.#skipped > 0 ? 0 : 1;
   }
 }
 

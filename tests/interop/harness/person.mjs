@@ -117,7 +117,10 @@ export class Person {
   #queue = Promise.resolve();
   #door;
 
-  /** What they did: for which client (`caller`, `clientId`), the pages that they `answered`, and how it ended. */
+  /**
+   * What they did: for which client (`caller`, `clientId`), the pages that they `answered`, the words of the one that
+   * asked for consent, and how it ended.
+   */
   visits = [];
 
   /** `directory` is for the pictures. JavaScript is off: no page of Vestibule's needs any. */
@@ -177,7 +180,7 @@ export class Person {
    */
   visit(url, caller) {
     const clientId = new URL(url).searchParams.get('client_id');
-    const visit = { caller, clientId, url, answered: [], arrived: undefined, problem: undefined };
+    const visit = { caller, clientId, url, answered: [], consent: undefined, arrived: undefined, problem: undefined };
     this.visits.push(visit);
     const done = this.#queue.then(() => this.#follow(visit));
     visit.over = done.then(() => {}, (error) => (visit.problem = error.message));
@@ -194,6 +197,7 @@ export class Person {
       const { pathname } = new URL(page.url());
       await tab.picture(pathname.replaceAll('/', '') || 'page');
       if (pages === MOST_PAGES) throw new Error(`${visit.caller}: the pages go in circles at ${page.url()}`);
+      if (pathname === '/consent') visit.consent = await page.locator('main').innerText();
       if (!(await this.#answer(tab, pathname))) {
         throw new Error(`${visit.caller}: stuck at ${page.url()}: ${await page.locator('main').innerText()}`);
       }

@@ -14,17 +14,19 @@ export class Vestibule {
   #directory = mkdtempSync(path.join(tmpdir(), 'vestibule-'));
   #program;
   #listen = '127.0.0.1:0';
+  #settings;
 
-  /** Starts the binary on a new database. `name` is for the log. */
-  static async start(name) {
+  /** Starts the binary on a new database. `name` is for the log; `settings` are flags of `vestibule serve`. */
+  static async start(name, settings = []) {
     const vestibule = new Vestibule();
     vestibule.name = name;
+    vestibule.#settings = settings;
     await vestibule.#serve();
     return vestibule;
   }
 
   async #serve() {
-    const args = ['serve', '--listen', this.#listen, '--json'];
+    const args = ['serve', '--listen', this.#listen, '--json', ...this.#settings];
     this.#program = new Program(this.name, BINARY, args, { cwd: this.#directory, env: {} });
     const announced = JSON.parse(await this.#program.line());
     this.#listen = announced.listen;
