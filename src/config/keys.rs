@@ -131,7 +131,7 @@ pub const KEYS: &[Setting] = &[
         variable: "VESTIBULE_TRUSTED_PROXIES",
         value: "LIST",
         default: "",
-        meaning: "Reverse proxies whose X-Forwarded-For is believed: addresses or networks, separated by commas",
+        meaning: "Reverse proxies whose X-Forwarded-* headers are believed: addresses or networks, separated by commas",
         set: |settings, text| {
             settings.trusted_proxies = TrustedProxies::parse(words(text)).map_err(|why| why.to_string())?;
             Ok(())
