@@ -2,20 +2,32 @@
 //! Each is a bare hyper server in a process of its own; this binary starts itself again as that server.
 
 use std::{
+    convert::Infallible,
     env,
     future::Future,
     io::{self, Read},
+    net::SocketAddr,
     path::Path,
+    pin::Pin,
     process::Command,
     sync::Arc,
+    task::{Context, Poll},
     thread,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    Request, Response,
+    body::{Body, Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
 use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
@@ -47,6 +59,16 @@ pub(crate) fn bare_write(directory: &Path) -> Result<Process, String> {
     start("bare-write", &file.to_string_lossy(), directory)
 }
 
+/// Starts the server that answers every request with a stream of events that begins at once and never ends.
+pub(crate) fn events(directory: &Path) -> Result<Process, String> {
+    start("events", "", directory)
+}
+
+/// Starts the proxy that hands everything on to the server at `upstream`, streaming both ways, and looks at nothing.
+pub(crate) fn proxy(directory: &Path, upstream: SocketAddr) -> Result<Process, String> {
+    start("proxy", &upstream.to_string(), directory)
+}
+
 fn start(kind: &str, setting: &str, directory: &Path) -> Result<Process, String> {
     let this = env::current_exe().map_err(|error| format!("this binary's own path: {error}"))?;
     let mut command = Command::new(this);
@@ -71,26 +93,46 @@ pub(crate) fn serve(kind: &str, setting: &str) -> Result<(), String> {
             let body = Bytes::from(vec![b'x'; setting.parse().map_err(|_| "a body size is a number")?]);
             runtime.block_on(accept(move |_| {
                 let body = body.clone();
-                async move { Ok(body) }
+                async move { Ok(whole(body)) }
             }))
         }
         "signature" => {
             let signer = Arc::new(Signer::new()?);
-            runtime.block_on(accept(move |request| signer.clone().answer(request)))
+            runtime.block_on(accept(move |request| {
+                let signer = signer.clone();
+                async move { signer.answer(request).await.map(whole) }
+            }))
         }
         "bare-write" => {
             let writer = BareWriter::open(Path::new(setting)).map_err(|error| error.to_string())?;
-            runtime.block_on(accept(move |request| rotate(writer.clone(), request)))
+            runtime.block_on(accept(move |request| {
+                let writer = writer.clone();
+                async move { rotate(writer, request).await.map(whole) }
+            }))
+        }
+        "events" => runtime.block_on(accept(|_| async { Ok(Response::new(Events::default())) })),
+        "proxy" => {
+            let upstream = setting.parse().map_err(|_| "an upstream is an address")?;
+            runtime.block_on(async move {
+                let client = Client::builder(TokioExecutor::new()).build_http();
+                accept(move |request| hand_on(client.clone(), upstream, request)).await
+            })
         }
         other => Err(format!("no ceiling is called {other}")),
     }
 }
 
+fn whole(body: Bytes) -> Response<Full<Bytes>> {
+    Response::new(Full::new(body))
+}
+
 /// Hands every request to `answer`; no deadlines, no limits, no log.
-async fn accept<A, F>(answer: A) -> Result<(), String>
+async fn accept<A, F, B>(answer: A) -> Result<(), String>
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Bytes, String>> + Send,
+    F: Future<Output = Result<Response<B>, String>> + Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + Send + Sync,
 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| error.to_string())?;
     println!("http://{}", listener.local_addr().map_err(|error| error.to_string())?);
@@ -99,14 +141,44 @@ where
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let answer = answer.clone();
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let body = answer(request);
-                async move { body.await.map(|body| Response::new(Full::new(body))) }
-            });
+            let service = service_fn(answer);
             // A connection that the load generator closed is no news.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
+}
+
+/// One event, and then silence for ever.
+#[derive(Default)]
+struct Events {
+    has_begun: bool,
+}
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let events = self.get_mut();
+        if std::mem::replace(&mut events.has_begun, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"data: begun\n\n")))))
+    }
+}
+
+async fn hand_on(
+    client: Client<HttpConnector, Incoming>,
+    upstream: SocketAddr,
+    mut request: Request<Incoming>,
+) -> Result<Response<Incoming>, String> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() =
+        format!("http://{upstream}{path}").parse().map_err(|_| "a path that is none".to_owned())?;
+    client.request(request).await.map_err(|error| error.to_string())
 }
 
 struct Signer {

@@ -6,6 +6,7 @@
 mod bare_write;
 mod ceilings;
 mod contest;
+mod guard;
 mod histogram;
 mod load;
 mod options;

@@ -71,6 +71,12 @@ impl Person {
         Ok(tokens)
     }
 
+    /// Lets the client in, and hands out its access token.
+    pub(crate) async fn access_token(&mut self, address: SocketAddr) -> Result<String, String> {
+        let answer = self.grant(address).await.map_err(|reason| format!("sign-in: {reason}"))?;
+        Ok(answer.access_token)
+    }
+
     /// One authorization code flow with PKCE.
     async fn grant(&mut self, address: SocketAddr) -> Result<TokenAnswer, String> {
         let verifier = random_text()?;

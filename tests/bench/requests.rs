@@ -2,7 +2,10 @@
 //! An answer is parsed as a client would, on both sides of a contest alike: a server that is fast at answering
 //! `"active": false` wins nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -68,6 +71,29 @@ pub(crate) fn document(path: &str) -> Maker {
         request.extend_from_slice(&bytes);
         Ok(Next::Request)
     })
+}
+
+/// Calls an MCP server again and again; `headers` are whole lines. `method` is the call's.
+pub(crate) fn calling(address: SocketAddr, path: &str, headers: &str, method: &str) -> Maker {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{"name":"echo","arguments":{{"message":"hello"}}}}}}"#
+    );
+    let length = body.len();
+    let bytes = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json, text/event-stream\r\n\
+         Mcp-Session-Id: 0123456789abcdef\r\n{headers}Content-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes();
+    Box::new(move |_, request| {
+        request.extend_from_slice(&bytes);
+        Ok(Next::Request)
+    })
+}
+
+/// The header with an access token, as a whole line.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
 }
 
 /// Asks for an access token again and again.

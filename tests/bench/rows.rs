@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use crate::{
     ceilings,
     contest::{Contest, Side, median},
+    guard::{self, Guard},
     load::Wire,
     options::Options,
     process::Process,
@@ -45,7 +46,7 @@ struct Ours {
 
 /// The rows where two servers meet, in the order of the table.
 pub(crate) async fn contests(options: &Options) -> Result<Vec<Row>, String> {
-    if !CONTESTS.iter().any(|name| options.wants(name)) {
+    if !CONTESTS.iter().chain(&guard::ROWS).any(|name| options.wants(name)) {
         return Ok(Vec::new());
     }
     let directory = vestibule::directory()?;
@@ -62,16 +63,24 @@ pub(crate) async fn contests(options: &Options) -> Result<Vec<Row>, String> {
     }
     stage.signatures(&mut ours, &mut contests, &mut servers).await;
     let (filled, skipped) = stage.one_million(&mut ours, &mut contests).await;
+    let guarded = guard::ROWS.iter().any(|name| options.wants(name)).then(|| Guard::start(&directory));
+    let guarded = match guarded {
+        Some(starting) => Some(starting.await),
+        None => None,
+    };
+    contests.extend(guarded.iter().flat_map(|guarded| Guard::contests(guarded, options)));
     for round in 0..options.pace.rounds {
         for contest in &mut contests {
             eprintln!("round {} of {}: {}", round + 1, options.pace.rounds, contest.name);
             contest.round(options.pace.run).await;
         }
     }
-    drop(filled);
+    drop((filled, guarded));
     let mut rows = Vec::new();
     for contest in &contests {
-        if options.wants(contest.name) {
+        if contest.name == guard::ADDED {
+            rows.push(guard::added(contest));
+        } else if options.wants(contest.name) {
             rows.push(Row::of(contest));
         }
         if contest.name == TOKENS && options.wants(TOKENS_P99) {
@@ -79,6 +88,9 @@ pub(crate) async fn contests(options: &Options) -> Result<Vec<Row>, String> {
         }
     }
     rows.extend(skipped);
+    if options.wants(guard::STREAMS) {
+        rows.push(guard::streams(&directory).await);
+    }
     Ok(rows)
 }
 

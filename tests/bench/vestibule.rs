@@ -25,6 +25,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_vestibule");
 
 const RESOURCE: &str = "https://mcp.bench.test/mcp";
 const USER: &str = "bench";
+/// The guarded server's name, and its path at ours.
+pub(crate) const GUARDED: &str = "guarded";
 
 /// A running server and its data.
 pub(crate) struct Vestibule {
@@ -76,8 +78,20 @@ impl Vestibule {
     pub(crate) fn start() -> Result<Vestibule, String> {
         let directory = directory()?;
         let file = directory.path().join("vestibule.db");
-        let process = serve(&file, SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let process = serve(&file, SocketAddr::from(([127, 0, 0, 1], 0)), &[])?;
         Ok(Vestibule { process, file, _directory: directory })
+    }
+
+    /// Starts on a new file and a free port, in front of a server; and somebody who may use that.
+    pub(crate) fn guarding(upstream: SocketAddr) -> Result<(Vestibule, Person), String> {
+        let directory = directory()?;
+        let file = directory.path().join("vestibule.db");
+        let guard = format!("{GUARDED}=http://{upstream}/mcp");
+        let process = serve(&file, SocketAddr::from(([127, 0, 0, 1], 0)), &["--guard", &guard])?;
+        let server = Vestibule { process, file, _directory: directory };
+        let resource = format!("http://{}/{GUARDED}", server.process.address());
+        let person = server.add_person(&resource)?;
+        Ok((server, person))
     }
 
     /// The server's process.
@@ -87,9 +101,8 @@ impl Vestibule {
 
     /// Registers a resource, a machine client, a public client and a user.
     pub(crate) fn seed(&self) -> Result<Seeds, String> {
-        let password = person::random_text()?;
         self.command(&["resource", "add", RESOURCE, "--name", "Bench", "--scopes", "read write"], "")?;
-        self.command(&["user", "add", USER, "--password-stdin"], &format!("{password}\n"))?;
+        let person = self.add_person(RESOURCE)?;
         let machine = self.add_client(&[
             "--name",
             "bench machine",
@@ -100,6 +113,17 @@ impl Vestibule {
             "--scopes",
             "read",
         ])?;
+        let secret = machine.client_secret.ok_or("client add --json printed no client_secret")?;
+        Ok(Seeds {
+            machine: Machine { id: machine.client_id, secret, resource: RESOURCE.to_owned() },
+            person,
+        })
+    }
+
+    /// Adds a user, and a public client for them.
+    fn add_person(&self, resource: &str) -> Result<Person, String> {
+        let password = person::random_text()?;
+        self.command(&["user", "add", USER, "--password-stdin"], &format!("{password}\n"))?;
         let app = self.add_client(&[
             "--name",
             "bench app",
@@ -111,11 +135,7 @@ impl Vestibule {
             "--grant",
             "refresh_token",
         ])?;
-        let secret = machine.client_secret.ok_or("client add --json printed no client_secret")?;
-        Ok(Seeds {
-            machine: Machine { id: machine.client_id, secret, resource: RESOURCE.to_owned() },
-            person: Person::new(USER, &password, &app.client_id, RESOURCE),
-        })
+        Ok(Person::new(USER, &password, &app.client_id, resource))
     }
 
     /// Ends the server, has the file grow by `rows` grants, and starts it again where it listened before.
@@ -125,7 +145,7 @@ impl Vestibule {
         process.stop().map_err(NotFilled::Failed)?;
         fill_grants(&file, rows)?;
         // The same address is the same issuer, without which the file would be refused.
-        let process = serve(&file, address).map_err(NotFilled::Failed)?;
+        let process = serve(&file, address, &[]).map_err(NotFilled::Failed)?;
         Ok(Vestibule { process, file, _directory })
     }
 
@@ -167,7 +187,7 @@ impl Vestibule {
 pub(crate) fn cold_start() -> Result<ColdStart, String> {
     let directory = directory()?;
     let start = Instant::now();
-    let process = serve(&directory.path().join("vestibule.db"), SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let process = serve(&directory.path().join("vestibule.db"), SocketAddr::from(([127, 0, 0, 1], 0)), &[])?;
     let status = first_line(process.address(), "/healthz")?;
     let until_ready = start.elapsed();
     if !status.starts_with("HTTP/1.1 200") {
@@ -212,9 +232,9 @@ pub(crate) fn fill_grants(file: &Path, rows: u64) -> Result<(), NotFilled> {
     synced.map_err(|error| NotFilled::Failed(format!("{}: {error}", file.display())))
 }
 
-fn serve(file: &Path, listen: SocketAddr) -> Result<Process, String> {
+fn serve(file: &Path, listen: SocketAddr, settings: &[&str]) -> Result<Process, String> {
     let mut command = Command::new(BINARY);
-    command.args(["serve", "--listen", &listen.to_string(), "--db"]).arg(file);
+    command.args(["serve", "--listen", &listen.to_string(), "--db"]).arg(file).args(settings);
     let directory = file.parent().unwrap_or(Path::new("."));
     Process::start(command, &process::log_in(directory))
         .map_err(|reason| format!("vestibule serve: {reason}"))
