@@ -7,7 +7,8 @@ create table instance (
     id integer primary key check (id = 1),
     issuer text not null,                       -- the issuer identifier, byte for byte
     chain_key blob not null check (length(chain_key) = 32), -- derives and tags refresh tokens
-    created_at integer not null
+    created_at integer not null,
+    revision integer not null default 0         -- of the resources and the keys; those who keep a copy look at it
 ) strict;
 
 -- One row while no admin exists: the link with which the first one is made.
@@ -27,6 +28,10 @@ create table signing_keys (
     retired_at integer check (retired_at > active_from), -- signs no more from then on
     published_until integer check (published_until >= retired_at) -- in the JWKS until then
 ) strict, without rowid;
+
+create trigger key_added after insert on signing_keys begin update instance set revision = revision + 1; end;
+create trigger key_changed after update on signing_keys begin update instance set revision = revision + 1; end;
+create trigger key_removed after delete on signing_keys begin update instance set revision = revision + 1; end;
 
 -- The people.
 create table users (
@@ -74,6 +79,10 @@ create table resources (
     rules text not null default '',             -- which scope a call needs: METHOD:NAME=SCOPE, a rule a line
     identity_token integer not null default 0 check (identity_token in (0, 1)) -- 1: the upstream gets a signed one
 ) strict;
+
+create trigger resource_added after insert on resources begin update instance set revision = revision + 1; end;
+create trigger resource_changed after update on resources begin update instance set revision = revision + 1; end;
+create trigger resource_removed after delete on resources begin update instance set revision = revision + 1; end;
 
 -- Who may have tokens for a restricted resource.
 create table resource_users (

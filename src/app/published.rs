@@ -43,7 +43,7 @@ impl Published {
     }
 
     pub(super) fn get(&self, store: &Store, issuer: &Issuer, now: UnixTime) -> Result<Arc<Documents>, Fault> {
-        self.documents.get(now, || store.read(|tx| make(tx, issuer, self.offered, now)))
+        self.documents.get(store, now, |tx| make(tx, issuer, self.offered, now))
     }
 }
 

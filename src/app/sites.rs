@@ -108,7 +108,7 @@ impl Map {
     }
 
     pub(super) fn get(&self, store: &Store, now: UnixTime) -> Result<Arc<Sites>, Fault> {
-        self.0.get(now, || Ok(Sites::of(store.read(resources::list)?)))
+        self.0.get(store, now, |tx| Ok(Sites::of(resources::list(tx)?)))
     }
 }
 

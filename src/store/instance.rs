@@ -32,3 +32,10 @@ pub fn change_issuer(tx: &WriteTx<'_>, issuer: &Issuer) -> Result<(), Fault> {
     tx.execute("change the issuer", "update instance set issuer = ?1 where id = 1", params![issuer.as_str()])
         .map(drop)
 }
+
+/// Goes up with every change to the resources and the signing keys, by whichever process.
+pub fn revision(tx: &ReadTx<'_>) -> Result<i64, Fault> {
+    let doing = "read the registry's revision";
+    let revision = tx.find(doing, "select revision from instance", [], |row| row.get(0))?;
+    revision.ok_or_else(|| Fault::new(doing, Malformed("the row is missing")))
+}

@@ -1,13 +1,14 @@
 //! Whether what an access token stands for still holds: its client, its person, its grant, and the token itself.
 //!
-//! One statement over four tables, because every introspection asks it.
+//! One statement over all of them, because every introspection and every guarded request asks it.
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
-use super::{Fault, ReadTx, clients, resources};
+use super::sql::List;
+use super::{Fault, ReadTx, resources};
 use crate::oauth::claims::AccessTokenClaims;
-use crate::oauth::ids::{ClientId, UserId};
-use crate::oauth::resource::Resource;
+use crate::oauth::ids::UserId;
+use crate::oauth::resource::{Resource, ResourceUri};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,28 +23,12 @@ pub enum Standing {
 }
 
 /// Asks for a token whose signature, issuer and time are right.
-///
-/// Two statements rather than one with `?2 is null or ...`: SQLite would plan such a statement anew at every call, which
-/// costs more than all the rest of an introspection.
 pub fn of(tx: &ReadTx<'_>, claims: &AccessTokenClaims) -> Result<Standing, Fault> {
-    let doing = "look up what a token stands for";
-    let name = match claims.grant_id {
-        None => {
-            let sql = "select null from clients
-                       where id = ?1 and not exists (select 1 from revoked_tokens where jti = ?2)";
-            tx.find(doing, sql, params![claims.client_id, claims.jti], |row| row.get(0))?
-        }
-        Some(grant_id) => {
-            let sql = "select users.name from grants
-                       join clients on clients.id = grants.client_id join users on users.id = grants.user_id
-                       where grants.id = ?1 and grants.client_id = ?2 and grants.user_id = ?3
-                         and grants.revoked_at is null and users.disabled_at is null
-                         and not exists (select 1 from revoked_tokens where jti = ?4)";
-            let params = params![grant_id, claims.client_id, claims.sub, claims.jti];
-            tx.find(doing, sql, params, |row| row.get(0))?
-        }
+    let good = match claims.grant_id {
+        None => of_machine(tx, claims, |_| Ok(()))?.map(|()| None),
+        Some(grant_id) => of_person(tx, claims, grant_id)?.map(|caller| caller.user_name),
     };
-    Ok(name.map_or(Standing::Ended, |user_name| Standing::Good { user_name }))
+    Ok(good.map_or(Standing::Ended, |user_name| Standing::Good { user_name }))
 }
 
 /// Whom a token speaks for at a resource, as the guard tells the server behind.
@@ -69,17 +54,17 @@ pub enum Admission {
 /// Asks for a token whose signature, issuer, time and audience are right. Asked at every request: whatever the owner takes
 /// back is gone at the next one.
 pub fn at(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> Result<Admission, Fault> {
-    let doing = "look up what a token opens";
-    let Some(grant_id) = claims.grant_id else { return of_machine(tx, claims, resource) };
-    let sql = "select users.name, users.email from grants
-               join clients on clients.id = grants.client_id join users on users.id = grants.user_id
-               where grants.id = ?1 and grants.client_id = ?2 and grants.user_id = ?3
-                 and grants.revoked_at is null and users.disabled_at is null
-                 and not exists (select 1 from revoked_tokens where jti = ?4)";
-    let caller = tx.find(doing, sql, params![grant_id, claims.client_id, claims.sub, claims.jti], |row| {
-        Ok(Caller { user_name: row.get(0)?, email: row.get(1)? })
-    })?;
-    let Some(caller) = caller else { return Ok(Admission::Ended) };
+    let Some(grant_id) = claims.grant_id else {
+        // A machine has no person to be admitted, but the owner's list of what it may open.
+        return Ok(match of_machine(tx, claims, |row| row.get(0))? {
+            None => Admission::Ended,
+            Some(List::<ResourceUri>(audience)) if audience.contains(&resource.uri) => {
+                Admission::Open(Caller { user_name: None, email: None })
+            }
+            Some(_) => Admission::Closed,
+        });
+    };
+    let Some(caller) = of_person(tx, claims, grant_id)? else { return Ok(Admission::Ended) };
     let admitted = match UserId::parse(&claims.sub) {
         Ok(user) => resources::admits(tx, resource, &user)?,
         Err(_) => false,
@@ -87,18 +72,54 @@ pub fn at(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> R
     Ok(if admitted { Admission::Open(caller) } else { Admission::Closed })
 }
 
-/// A machine's token: there is no person to be admitted, but the owner's list of what the machine may open.
-fn of_machine(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> Result<Admission, Fault> {
-    let ended = of(tx, claims)? == Standing::Ended;
-    let client = match ClientId::parse(&claims.client_id) {
-        Ok(id) if !ended => clients::find(tx, &id)?,
-        _ => None,
-    };
-    Ok(match client {
-        None => Admission::Ended,
-        Some(client) if client.audience.contains(&resource.uri) => {
-            Admission::Open(Caller { user_name: None, email: None })
+// No joins, and no `exists`, which SQLite makes a join of: it would plan a join of these tables anew at every call, which
+// costs more than all the rest of an introspection. A grant whose client is removed goes with it.
+const PERSON: &str = "select (select name from users where id = ?3 and disabled_at is null),
+                             (select email from users where id = ?3)
+                      from grants where id = ?1 and client_id = ?2 and user_id = ?3 and revoked_at is null
+                        and not exists (select 1 from revoked_tokens where jti = ?4)";
+const MACHINE: &str = "select audience from clients
+                       where id = ?1 and not exists (select 1 from revoked_tokens where jti = ?2)";
+
+/// The person that a token speaks for, while all that it stands for holds.
+fn of_person(tx: &ReadTx<'_>, claims: &AccessTokenClaims, grant: i64) -> Result<Option<Caller>, Fault> {
+    let params = params![grant, claims.client_id, claims.sub, claims.jti];
+    let caller = tx.find("look up what a token stands for", PERSON, params, |row| {
+        Ok(Caller { user_name: row.get(0)?, email: row.get(1)? })
+    })?;
+    Ok(caller.filter(|caller| caller.user_name.is_some()))
+}
+
+/// What is to be known of the machine that a token speaks for, while all that it stands for holds.
+fn of_machine<T>(
+    tx: &ReadTx<'_>,
+    claims: &AccessTokenClaims,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Fault> {
+    tx.find("look up what a token stands for", MACHINE, params![claims.client_id, claims.jti], read)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, StatementStatus};
+
+    use super::*;
+
+    #[test]
+    fn what_every_request_asks_is_planned_once() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("../../schema.sql")).unwrap();
+        for sql in [PERSON, MACHINE] {
+            for _ in 0..3 {
+                let mut statement = connection.prepare_cached(sql).unwrap();
+                let values = ["1", "client", "user", "jti"];
+                let asked = values.iter().take(statement.parameter_count());
+                let found =
+                    statement.query(rusqlite::params_from_iter(asked)).unwrap().next().unwrap().is_some();
+                assert!(!found);
+            }
+            let statement = connection.prepare_cached(sql).unwrap();
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
         }
-        Some(_) => Admission::Closed,
-    })
+    }
 }

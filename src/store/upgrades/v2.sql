@@ -1,4 +1,5 @@
--- The guard: which scope a call needs, who calls in a token, and browsers at other hosts.
+-- The guard: which scope a call needs, who calls in a token, browsers at other hosts, and whether what every request looks at
+-- has changed.
 alter table resources add column rules text not null default '';
 alter table resources add column identity_token integer not null default 0 check (identity_token in (0, 1));
 create table visits (
@@ -10,3 +11,10 @@ create table visits (
 ) strict, without rowid;
 create index visits_by_session on visits (session_hash);
 create index visits_by_expiry on visits (expires_at);
+alter table instance add column revision integer not null default 0;
+create trigger resource_added after insert on resources begin update instance set revision = revision + 1; end;
+create trigger resource_changed after update on resources begin update instance set revision = revision + 1; end;
+create trigger resource_removed after delete on resources begin update instance set revision = revision + 1; end;
+create trigger key_added after insert on signing_keys begin update instance set revision = revision + 1; end;
+create trigger key_changed after update on signing_keys begin update instance set revision = revision + 1; end;
+create trigger key_removed after delete on signing_keys begin update instance set revision = revision + 1; end;
