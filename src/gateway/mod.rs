@@ -62,10 +62,10 @@ pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<R
 }
 
 fn well_known(app: &App, sites: &Sites, request: &Request, host: &str) -> Option<Response> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let document = metadata::answer(app, sites, host, request.path())?;
-    if let Some(response) = pass::preflight(request) {
-        return Some(response);
+    match *request.method() {
+        Method::GET | Method::HEAD => Some(pass::open(document)),
+        Method::OPTIONS => Some(pass::allowed(request, "GET, HEAD, OPTIONS")),
+        _ => None,
     }
-    is_read.then(|| pass::open(document))
 }

@@ -378,12 +378,15 @@ pub(super) fn preflight(request: &Request) -> Option<Response> {
     let is_preflight = *request.method() == Method::OPTIONS
         && request.headers().contains_key("origin")
         && request.headers().contains_key("access-control-request-method");
+    is_preflight.then(|| allowed(request, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+}
+
+/// What a page of another origin is told of what it may ask.
+pub(super) fn allowed(request: &Request, methods: &str) -> Response {
     let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-    is_preflight.then(|| {
-        open(Response::new(Status::NO_CONTENT))
-            .with_header("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-            .with_header("access-control-allow-headers", headers)
-            .with_header("access-control-max-age", "86400")
-            .with_header("vary", "access-control-request-headers")
-    })
+    open(Response::new(Status::NO_CONTENT))
+        .with_header("access-control-allow-methods", methods)
+        .with_header("access-control-allow-headers", headers)
+        .with_header("access-control-max-age", "86400")
+        .with_header("vary", "access-control-request-headers")
 }
