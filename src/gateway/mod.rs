@@ -9,13 +9,14 @@
 //! json       JSON as it passes by                    message    JSON-RPC as it passes by
 //! look       what a body calls, against the rules    headers    what goes up, and what comes down
 //! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
-//! pass       one request, all of it
+//! pass       one request, all of it              leave      how long what was let in may go on
 //! ```
 
 mod bearer;
 mod challenge;
 mod headers;
 mod json;
+mod leave;
 mod look;
 mod message;
 mod metadata;

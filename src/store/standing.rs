@@ -8,6 +8,7 @@ use super::{Fault, ReadTx, clients, resources};
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::ids::{ClientId, UserId};
 use crate::oauth::resource::Resource;
+use crate::oauth::scope::Scope;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Caller {
     pub user_name: Option<String>,
     /// The person's address, if they gave one.
     pub email: Option<String>,
+    /// The owner's limit for the client; `None`: there is none.
+    pub limit: Option<Scope>,
 }
 
 /// Whether a token still opens a resource that it is for.
@@ -71,13 +74,13 @@ pub enum Admission {
 pub fn at(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> Result<Admission, Fault> {
     let doing = "look up what a token opens";
     let Some(grant_id) = claims.grant_id else { return of_machine(tx, claims, resource) };
-    let sql = "select users.name, users.email from grants
+    let sql = "select users.name, users.email, clients.scope from grants
                join clients on clients.id = grants.client_id join users on users.id = grants.user_id
                where grants.id = ?1 and grants.client_id = ?2 and grants.user_id = ?3
                  and grants.revoked_at is null and users.disabled_at is null
                  and not exists (select 1 from revoked_tokens where jti = ?4)";
     let caller = tx.find(doing, sql, params![grant_id, claims.client_id, claims.sub, claims.jti], |row| {
-        Ok(Caller { user_name: row.get(0)?, email: row.get(1)? })
+        Ok(Caller { user_name: row.get(0)?, email: row.get(1)?, limit: row.get(2)? })
     })?;
     let Some(caller) = caller else { return Ok(Admission::Ended) };
     let admitted = match UserId::parse(&claims.sub) {
@@ -97,7 +100,7 @@ fn of_machine(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) 
     Ok(match client {
         None => Admission::Ended,
         Some(client) if client.audience.contains(&resource.uri) => {
-            Admission::Open(Caller { user_name: None, email: None })
+            Admission::Open(Caller { user_name: None, email: None, limit: client.scope })
         }
         Some(_) => Admission::Closed,
     })

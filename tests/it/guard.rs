@@ -1,6 +1,7 @@
 //! The guard: servers that know nothing of OAuth, behind one that does.
 
 mod discovery;
+mod revocation;
 mod tokens;
 
 use serde_json::json;
@@ -11,7 +12,7 @@ use vestibule::oauth::guard::{Guard, Identity, Rule, Rules, UpstreamUrl};
 use vestibule::oauth::resource::Resource;
 use vestibule::store::resources;
 
-use crate::harness::{Behind, ClientApp, ISSUER, RawAnswer, Said, Server, Tokens, resource};
+use crate::harness::{Behind, ClientApp, ISSUER, RawAnswer, Said, Server, Tokens, chunk, resource};
 
 /// At the issuer's own host.
 const NOTES: &str = "https://as.test/notes";

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything takes on a slow machine: a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How much of a body is kept; all of it is counted.
 const KEPT_BYTES_MAX: usize = 1024 * 1024;
