@@ -20,6 +20,8 @@ pub(super) enum Event<'a> {
     Name(Option<&'a str>),
     /// A text that is a value; `None` as for names.
     Text(Option<&'a str>),
+    /// A number as it is written; `None` for one that is too long to keep.
+    Number(Option<&'a str>),
     /// A value has ended.
     End,
 }
@@ -138,7 +140,7 @@ impl Reader {
         if let State::Number(number) = self.state
             && number.may_end()
         {
-            self.value_ended(hear);
+            self.number_ended(hear);
         }
         if self.state == State::Done { Ok(()) } else { Err(NotJson) }
     }
@@ -153,11 +155,12 @@ impl Reader {
             }
             State::Number(number) => match number.next(byte) {
                 Some(next) => {
+                    self.text.keep(&[byte]);
                     self.state = State::Number(next);
                     return Ok(());
                 }
                 // The byte behind a number belongs to what is around it.
-                None if number.may_end() => self.value_ended(hear),
+                None if number.may_end() => self.number_ended(hear),
                 None => return Err(NotJson),
             },
             State::Word(rest) => {
@@ -219,7 +222,10 @@ impl Reader {
             Kind::Object => self.around.push(Container::Object),
             Kind::Array => self.around.push(Container::Array),
             Kind::Text => self.text.begin(depth <= self.kept_depth),
-            Kind::Other => {}
+            Kind::Other => {
+                self.text.begin(depth <= self.kept_depth);
+                self.text.keep(&[byte]);
+            }
         }
         if self.around.len() > DEPTH_MAX {
             return Err(NotJson);
@@ -253,6 +259,11 @@ impl Reader {
                 self.value_ended(hear);
             }
         }
+    }
+
+    fn number_ended(&mut self, hear: &mut impl FnMut(usize, Event<'_>)) {
+        hear(self.around.len(), Event::Number(self.text.whole()));
+        self.value_ended(hear);
     }
 
     fn value_ended(&mut self, hear: &mut impl FnMut(usize, Event<'_>)) {

@@ -10,6 +10,7 @@ fn scribe(heard: &mut String) -> impl FnMut(usize, Event<'_>) {
             Event::Begin(kind) => format!("({depth}{kind:?} "),
             Event::Name(name) => format!("{depth}{name:?}: "),
             Event::Text(text) => format!("{text:?}"),
+            Event::Number(number) => number.unwrap_or("?").to_owned(),
             Event::End => format!("{depth})"),
         });
     }
@@ -35,8 +36,8 @@ fn heard(text: &[u8]) -> Result<String, NotJson> {
 
 #[test]
 fn names_and_texts_are_heard_at_their_depth_with_their_escapes_undone() {
-    let text = br#" {"a":[1,{"b":"x\n\u00e9\ud83d\ude00"}],"\u0063":null} "#;
-    let expected = "(0Object 0Some(\"a\"): (1Array (2Other 2)(2Object 2Some(\"b\"): \
+    let text = br#" {"a":[-1.5e3,{"b":"x\n\u00e9\ud83d\ude00"}],"\u0063":null} "#;
+    let expected = "(0Object 0Some(\"a\"): (1Array (2Other -1.5e32)(2Object 2Some(\"b\"): \
                     (3Text Some(\"x\\n\u{e9}\u{1f600}\")3)2)1)0Some(\"c\"): (1Other 1)0)";
     assert_eq!(heard(text).as_deref(), Ok(expected));
 }

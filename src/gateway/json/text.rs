@@ -68,7 +68,8 @@ impl Text {
         *self = Self { kept, is_wanted, ..Self::default() };
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    /// Keeps bytes, if anybody wants them.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
         if !self.is_wanted || self.is_spoilt {
             return;
         }
