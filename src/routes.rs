@@ -30,8 +30,8 @@ pub async fn answer(app: Arc<App>, request: Request) -> Response {
 async fn beyond(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     match gateway::answer(app, request, now).await {
         Ok(response) => response,
-        Err(request) if *request.method() == Method::OPTIONS => preflight(&request),
-        Err(request) => unserved(&request),
+        Err(request) if *request.method() == Method::OPTIONS => preflight(&request, None),
+        Err(request) => unserved(&request, None),
     }
 }
 
@@ -39,12 +39,13 @@ async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     if !matches!(request.path(), "/healthz" | "/style.css" | "/verify" | visit::ARRIVAL) {
         app.arrivals.note(request.header("host"));
     }
+    let methods = methods_of(request.path());
     // HEAD is GET; the server leaves the body out.
     let verb = match *request.method() {
         Method::GET | Method::HEAD => Verb::Get,
         Method::POST => Verb::Post,
-        Method::OPTIONS => return preflight(&request),
-        _ => return unserved(&request),
+        Method::OPTIONS => return preflight(&request, methods),
+        _ => return unserved(&request, methods),
     };
     match (verb, request.path()) {
         (
@@ -92,7 +93,7 @@ async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
 
         (Verb::Get, "/verify") => gateway::verify(app, request, now).await,
         (Verb::Get, "/healthz") => health::get(app),
-        _ => unserved(&request),
+        _ => unserved(&request, methods),
     }
 }
 
@@ -155,9 +156,10 @@ fn methods_of(path: &str) -> Option<&'static str> {
     SURFACE.iter().find(|(served, _)| *served == path).map(|(_, methods)| *methods)
 }
 
-/// What a preflight for this path is told; `None` where no page of another origin may ask.
-fn cross_origin_methods(path: &str) -> Option<&'static str> {
-    match methods_of(path) {
+/// What a preflight for this path, which is ours with these methods or not at all, is told; `None` where no page of
+/// another origin may ask.
+fn cross_origin_methods(path: &str, methods: Option<&'static str>) -> Option<&'static str> {
+    match methods {
         Some(methods) => Some(methods).filter(|methods| methods.contains("OPTIONS")),
         None => path.starts_with(WELL_KNOWN).then_some("GET, HEAD, OPTIONS"),
     }
@@ -172,8 +174,10 @@ fn open(response: Response) -> Response {
 }
 
 /// What a browser asks before a page of another origin may ask. Never needs anything, and changes nothing.
-fn preflight(request: &Request) -> Response {
-    let Some(methods) = cross_origin_methods(request.path()) else { return unserved(request) };
+fn preflight(request: &Request, methods: Option<&'static str>) -> Response {
+    let Some(methods) = cross_origin_methods(request.path(), methods) else {
+        return unserved(request, methods);
+    };
     let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
     open(Response::new(Status::NO_CONTENT))
         .with_header("access-control-allow-methods", methods)
@@ -184,14 +188,13 @@ fn preflight(request: &Request) -> Response {
 }
 
 /// 405 for a path that is served otherwise, 404 for any other: JSON, but to whoever asks for HTML.
-fn unserved(request: &Request) -> Response {
+fn unserved(request: &Request, methods: Option<&'static str>) -> Response {
     #[derive(Serialize)]
     struct Body {
         error: &'static str,
         error_description: &'static str,
     }
 
-    let methods = methods_of(request.path());
     let (status, description) = match methods {
         Some(_) => (Status::METHOD_NOT_ALLOWED, "This path is not served with this method; see Allow."),
         None => (Status::NOT_FOUND, "There is nothing at this path."),
@@ -206,7 +209,7 @@ fn unserved(request: &Request) -> Response {
     if let Some(methods) = methods {
         response = response.with_header("allow", methods);
     }
-    match cross_origin_methods(request.path()) {
+    match cross_origin_methods(request.path(), methods) {
         Some(_) => open(response),
         None => response,
     }

@@ -6,10 +6,10 @@ use crate::app::App;
 use crate::clock::UnixTime;
 use crate::http::Request;
 use crate::oauth::claims::AccessTokenClaims;
-use crate::oauth::resource::{Resource, ResourceUri};
+use crate::oauth::resource::{Resource, ResourceUri, effective_scope};
 use crate::oauth::scope::Scope;
 use crate::store::standing::{self, Admission, Caller};
-use crate::store::{Fault, ReadTx};
+use crate::store::{Fault, resources};
 
 /// Proof that whoever asks may use this resource, here and now. Only [`admit`] makes one.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Admitted {
     claims: Arc<AccessTokenClaims>,
     caller: Caller,
     scope: Scope,
+    /// The token's first part, which names the key that made it, and tells nothing else.
+    key: String,
 }
 
 impl Admitted {
@@ -30,7 +32,8 @@ impl Admitted {
         &self.caller
     }
 
-    /// What it allows.
+    /// What it allows at this resource today: a scope that the resource no longer has, or that the owner no longer lets
+    /// its client have, is gone.
     pub(super) const fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -101,14 +104,15 @@ pub(super) fn admit(
     if !is_for(&claims, resource) {
         return Ok(Err(BearerRefusal::ForOthers(claims)));
     }
+    // Only the key that it names has verified it.
+    let key = token.split_inclusive('.').next().unwrap_or_default().to_owned();
     let standing = app.store.read(|tx| standing::at(tx, &claims, resource))?;
     Ok(match standing {
         Admission::Ended => Err(BearerRefusal::Ended(claims)),
         Admission::Closed => Err(BearerRefusal::Closed(claims)),
         Admission::Open(caller) => {
-            let scope =
-                claims.scope.as_deref().and_then(|scope| Scope::parse(scope).ok()).unwrap_or_default();
-            Ok(Admitted { claims, caller, scope })
+            let scope = scope_at(&claims, &caller, resource);
+            Ok(Admitted { claims, caller, scope, key })
         }
     })
 }
@@ -118,15 +122,36 @@ pub(super) fn is_bearer(authorization: &str) -> bool {
     authorization.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
 }
 
-/// Asks again, for a token that was admitted before: `false` once it no longer would be.
-pub(super) fn still_admitted(
-    tx: &ReadTx<'_>,
-    claims: &AccessTokenClaims,
-    uri: &ResourceUri,
-) -> Result<bool, Fault> {
-    let Some(resource) = crate::store::resources::find(tx, uri)? else { return Ok(false) };
-    let is_guarded = resource.guard.is_some();
-    Ok(is_guarded && matches!(standing::at(tx, claims, &resource)?, Admission::Open(_)))
+/// Asks again for what was admitted at this resource before, but for its time: the refusal, once there would be one.
+pub(super) fn readmit(
+    app: &App,
+    admitted: &Admitted,
+    resource: &Resource,
+    now: UnixTime,
+) -> Result<Result<(), BearerRefusal>, Fault> {
+    let Admitted { claims, scope, key, .. } = admitted;
+    let ended = || Ok(Err(BearerRefusal::Ended(Arc::clone(claims))));
+    // A key withdrawn in an emergency takes its tokens with it.
+    if !app.documents(now)?.keys.iter().any(|published| published.is_named_by(key)) {
+        return ended();
+    }
+    let asked = app.store.read(|tx| match resources::find(tx, &resource.uri)? {
+        // One that lies elsewhere now, or has other rules, is another one.
+        Some(today) if today.guard == resource.guard => Ok(Some((standing::at(tx, claims, &today)?, today))),
+        _ => Ok(None),
+    })?;
+    Ok(match asked {
+        Some((Admission::Open(caller), today)) if scope.is_within(&scope_at(claims, &caller, &today)) => {
+            Ok(())
+        }
+        Some((Admission::Closed, _)) => Err(BearerRefusal::Closed(Arc::clone(claims))),
+        _ => return ended(),
+    })
+}
+
+fn scope_at(claims: &AccessTokenClaims, caller: &Caller, resource: &Resource) -> Scope {
+    let given = claims.scope.as_deref().and_then(|scope| Scope::parse(scope).ok()).unwrap_or_default();
+    effective_scope(&given, std::slice::from_ref(resource), caller.limit.as_ref())
 }
 
 /// Whether a token is for this resource: it names it, in the registry's spelling or in another that means the same.

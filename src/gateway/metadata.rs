@@ -31,7 +31,9 @@ pub(super) fn answer(app: &App, sites: &Sites, host: &str, path: &str) -> Option
         _ => all.iter().find(|site| rest == site.path() || rest.strip_suffix('/') == Some(site.path()))?,
     };
     let resource = site.resource();
-    let typed = spelled_like(resource.uri.as_str(), if rest.is_empty() { None } else { Some(rest) });
+    // At the root it says nothing of how the resource was spelled, unless that is the root itself.
+    let is_root = matches!(rest, "" | "/") && !(rest == "/" && site.path().is_empty());
+    let typed = spelled_like(resource.uri.as_str(), if is_root { None } else { Some(rest) });
     let document = Metadata {
         resource: &typed,
         authorization_servers: [app.issuer.as_str()],

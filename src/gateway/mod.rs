@@ -9,8 +9,8 @@
 //! json       JSON as it passes by                    message    JSON-RPC as it passes by
 //! look       what a body calls, against the rules    headers    what goes up, and what comes down
 //! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
-//! pass       one request, all of it                       verify     for a reverse proxy that passes it itself
-//! asker      what becomes of one that may not pass
+//! pass       one request, all of it                  leave      how long what was let in may go on
+//! verify     for a proxy that passes it itself       asker      what becomes of one that may not pass
 //! ```
 
 mod asker;
@@ -18,6 +18,7 @@ mod bearer;
 mod challenge;
 mod headers;
 mod json;
+mod leave;
 mod look;
 mod message;
 mod metadata;
@@ -66,10 +67,10 @@ pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<R
 }
 
 fn well_known(app: &App, sites: &Sites, request: &Request, host: &str) -> Option<Response> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let document = metadata::answer(app, sites, host, request.path())?;
-    if let Some(response) = pass::preflight(request) {
-        return Some(response);
+    match *request.method() {
+        Method::GET | Method::HEAD => Some(pass::open(document)),
+        Method::OPTIONS => Some(pass::allowed(request, "GET, HEAD, OPTIONS")),
+        _ => None,
     }
-    is_read.then(|| pass::open(document))
 }

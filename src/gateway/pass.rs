@@ -1,30 +1,27 @@
 //! A request at a guarded resource: who asks, what for, and then on to the server behind, streaming both ways.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::asker::{Asker, named};
 use super::bearer::{self, Admitted, BearerRefusal};
+use super::leave::{Lasting, Leave};
 use super::look::{self, LookRefusal, Seen};
 use super::{headers, path};
 use crate::app::App;
 use crate::app::sites::Site;
 use crate::audit::{Entry, Event};
 use crate::clock::{Seconds, UnixTime};
-use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status, Stream};
-use crate::oauth::claims::{AccessTokenClaims, IdentityClaims};
+use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status};
+use crate::oauth::claims::IdentityClaims;
 use crate::oauth::guard::{Guard, Identity};
-use crate::oauth::resource::{Resource, ResourceUri};
-use crate::outgoing::{Outbound, UpstreamRefusal};
+use crate::oauth::resource::Resource;
+use crate::outgoing::{Outbound, Reply, UpstreamRefusal};
 use crate::store::{Fault, signing_keys};
 
 /// How long a token lasts that tells a server behind who calls.
 const IDENTITY_LIFETIME: Seconds = Seconds::minutes(1);
-
-/// How often an open stream asks whether it may go on.
-const WATCH: Duration = Duration::from_secs(2);
 
 /// What pages of other origins may read of an answer.
 const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
@@ -56,7 +53,7 @@ pub(super) async fn answer(
         now,
     };
     let admitted = match bearer::admit(app, &request, resource, now) {
-        Ok(Ok(admitted)) => admitted,
+        Ok(Ok(admitted)) => Arc::new(admitted),
         Ok(Err(refusal)) => return visit.refuse(&refusal, &[]).await,
         Err(why) => return faulty(&why),
     };
@@ -73,11 +70,17 @@ pub(super) async fn answer(
     };
     let Head { method, mut headers, .. } = head;
     headers::upward(&mut headers, &app.settings.identity_headers, &told);
-    let sent = app.upstreams.send(Outbound { method, uri: url, headers, body }).await;
+    let leave = Leave::new(app, resource, &admitted);
+    let outbound = Outbound { method: method.clone(), uri: url, headers, body };
+    let sent = tokio::select! {
+        sent = app.upstreams.send(outbound) => Ok(sent),
+        refusal = leave.refused() => Err(refusal),
+    };
     visit.record_calls(&admitted, &seen);
     match sent {
-        Ok(reply) => visit.hand_down(reply, site.path(), &admitted),
-        Err(why) => unanswered(&why, &guard.upstream),
+        Ok(Ok(reply)) => visit.hand_down(reply, &method, site.path(), leave),
+        Ok(Err(why)) => unanswered(&why, &guard.upstream),
+        Err(refusal) => visit.refuse(&refusal, &seen.calls()).await,
     }
 }
 
@@ -117,7 +120,8 @@ impl Visit<'_> {
         tell(&names.user, caller.user_name.as_deref());
         tell(&names.email, caller.email.as_deref());
         tell(&names.client, Some(&claims.client_id));
-        tell(&names.scope, claims.scope.as_deref());
+        let scope = admitted.scope().to_string();
+        tell(&names.scope, Some(&scope).filter(|scope| !scope.is_empty()).map(String::as_str));
         if self.guard.identity == Identity::HeadersAndToken {
             identity.push(("x-vestibule-token", self.identity_token(admitted)?));
         }
@@ -128,6 +132,7 @@ impl Visit<'_> {
 
     fn identity_token(&self, admitted: &Admitted) -> Result<String, Fault> {
         let (claims, caller) = (admitted.claims(), admitted.caller());
+        let scope = admitted.scope().to_string();
         let kid = self.app.store.read(|tx| signing_keys::current(tx, self.now))?;
         let identity = IdentityClaims {
             iss: self.app.issuer.as_str(),
@@ -136,7 +141,7 @@ impl Visit<'_> {
             exp: self.now.plus(IDENTITY_LIFETIME),
             iat: self.now,
             client_id: &claims.client_id,
-            scope: claims.scope.as_deref(),
+            scope: Some(scope.as_str()).filter(|scope| !scope.is_empty()),
             preferred_username: caller.user_name.as_deref(),
             email: caller.email.as_deref(),
         };
@@ -190,8 +195,9 @@ impl Visit<'_> {
     }
 
     /// The answer of the server behind, on its way down. A stream ends when whoever reads it may no longer.
-    fn hand_down(&self, reply: crate::outgoing::Reply, own: &str, admitted: &Admitted) -> Response {
+    fn hand_down(&self, reply: Reply, method: &Method, own: &str, leave: Leave) -> Response {
         let mut headers = reply.headers;
+        let lasting = Lasting::of(method, &headers);
         headers::downward(&mut headers);
         let location = headers.get("location").and_then(|location| location.to_str().ok());
         if let Some(location) = location.and_then(|to| path::in_front(&self.guard.upstream, own, to))
@@ -210,29 +216,7 @@ impl Visit<'_> {
             // Nothing that is served beside our own pages may run as if it were one of them.
             headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
         }
-        let ended =
-            may_no_longer(Arc::clone(self.app), Arc::clone(admitted.claims()), self.resource.uri.clone());
-        let body: Stream = reply.body.until(ended);
-        Response::streamed(reply.status, headers, body)
-    }
-}
-
-/// Ready when the token would not be admitted any more, or when the server stops.
-async fn may_no_longer(app: Arc<App>, claims: Arc<AccessTokenClaims>, uri: ResourceUri) {
-    let mut rounds = tokio::time::interval(WATCH);
-    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    rounds.tick().await;
-    loop {
-        tokio::select! {
-            () = app.closing() => return,
-            _ = rounds.tick() => {}
-        }
-        match app.store.read(|tx| bearer::still_admitted(tx, &claims, &uri)) {
-            Ok(true) => {}
-            Ok(false) => return,
-            // Whoever was admitted stays so while the database cannot be asked; the next request cannot pass.
-            Err(why) => tracing::warn!(%why, "an open stream goes on unasked"),
-        }
+        Response::streamed(reply.status, headers, reply.body.until(leave.cut(lasting)))
     }
 }
 
@@ -312,12 +296,15 @@ pub(super) fn preflight(request: &Request) -> Option<Response> {
     let is_preflight = *request.method() == Method::OPTIONS
         && request.headers().contains_key("origin")
         && request.headers().contains_key("access-control-request-method");
+    is_preflight.then(|| allowed(request, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
+}
+
+/// What a page of another origin is told of what it may ask.
+pub(super) fn allowed(request: &Request, methods: &str) -> Response {
     let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-    is_preflight.then(|| {
-        open(Response::new(Status::NO_CONTENT))
-            .with_header("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-            .with_header("access-control-allow-headers", headers)
-            .with_header("access-control-max-age", "86400")
-            .with_header("vary", "access-control-request-headers")
-    })
+    open(Response::new(Status::NO_CONTENT))
+        .with_header("access-control-allow-methods", methods)
+        .with_header("access-control-allow-headers", headers)
+        .with_header("access-control-max-age", "86400")
+        .with_header("vary", "access-control-request-headers")
 }

@@ -33,7 +33,7 @@ pub use hyper::{HeaderMap, Method, StatusCode as Status};
 pub use networks::{Networks, NotANetwork};
 pub use request::{BodyRefusal, Head, Request};
 pub use response::Response;
-pub use stream::{Inspector, RequestBody, Stream};
+pub use stream::{Cut, Inspector, RequestBody, Stream, Taken};
 
 pub(crate) use link::Link;
 pub(crate) use response::Answer;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +20,15 @@ type Pieces = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
 /// A body of an answer that comes from elsewhere, piece by piece.
 pub struct Stream(Pieces);
 
+/// What whoever reads a body sees of its being cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// An end like any other: of what could have gone on for ever, nothing is missing.
+    Ended,
+    /// That it broke: half of something must not look like all of it.
+    Broken,
+}
+
 impl Stream {
     /// Pieces that arrive from somewhere.
     pub fn new<B>(pieces: B) -> Self
@@ -30,9 +39,9 @@ impl Stream {
         Self(Box::pin(pieces.map_err(io::Error::other)))
     }
 
-    /// The same, cut off when `end` is ready: whoever reads it sees it end, and its source is let go.
+    /// The same, cut off when `end` is ready: its source is let go, and whoever reads it sees what `end` says.
     #[must_use]
-    pub fn until(self, end: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn until(self, end: impl Future<Output = Cut> + Send + 'static) -> Self {
         Self(Box::pin(Until { pieces: Some(self.0), end: Box::pin(end) }))
     }
 
@@ -72,7 +81,7 @@ impl Body for Stream {
 struct Until {
     /// `None` once it was cut off.
     pieces: Option<Pieces>,
-    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    end: Pin<Box<dyn Future<Output = Cut> + Send>>,
 }
 
 impl Body for Until {
@@ -83,13 +92,16 @@ impl Body for Until {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.pieces.is_some() && self.end.as_mut().poll(cx).is_ready() {
-            self.pieces = None;
-        }
-        match &mut self.pieces {
-            Some(pieces) => pieces.as_mut().poll_frame(cx),
-            None => Poll::Ready(None),
-        }
+        let this = &mut *self;
+        let Some(pieces) = &mut this.pieces else { return Poll::Ready(None) };
+        let Poll::Ready(cut) = this.end.as_mut().poll(cx) else { return pieces.as_mut().poll_frame(cx) };
+        // What ended by itself is not cut off any more.
+        let is_over = pieces.is_end_stream();
+        this.pieces = None;
+        Poll::Ready(match cut {
+            Cut::Broken if !is_over => Some(Err(io::Error::other("cut off"))),
+            _ => None,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -142,12 +154,43 @@ pub struct RequestBody {
     inspector: Option<Inspector>,
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    taken_at: Taken,
+    companion: Option<Box<dyn Send>>,
+}
+
+/// When somebody last took a piece of a body, or its end.
+#[derive(Clone, Debug)]
+pub struct Taken(Arc<Mutex<Option<Instant>>>);
+
+impl Taken {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Some(Instant::now()))))
+    }
+
+    /// The moment; now, while there is no piece that could be taken.
+    pub fn at(&self) -> Instant {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now)
+    }
+
+    /// Notes that somebody asks, and whether something was there.
+    fn note(&self, was_there: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = was_there.then(Instant::now);
+    }
 }
 
 impl RequestBody {
     pub(super) fn new(incoming: Incoming, link: Arc<Link>) -> Self {
         let patience = link.body_time();
-        Self { ahead: VecDeque::new(), incoming, link, inspector: None, patience, timer: None }
+        Self {
+            ahead: VecDeque::new(),
+            incoming,
+            link,
+            inspector: None,
+            patience,
+            timer: None,
+            taken_at: Taken::new(),
+            companion: None,
+        }
     }
 
     /// The next piece, taken out; `None` at the end.
@@ -167,6 +210,18 @@ impl RequestBody {
     pub fn inspected(mut self, inspector: Inspector) -> Self {
         self.inspector = Some(inspector);
         self
+    }
+
+    /// The same, with something that is dropped when the body was handed on, or is not wanted any more.
+    #[must_use]
+    pub fn with(mut self, companion: impl Send + 'static) -> Self {
+        self.companion = Some(Box::new(companion));
+        self
+    }
+
+    /// Tells how whoever takes it gets on.
+    pub fn taken(&self) -> Taken {
+        self.taken_at.clone()
     }
 
     /// Whether nothing comes.
@@ -223,16 +278,26 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(piece) = self.ahead.pop_front() {
+        let this = &mut *self;
+        if let Some(piece) = this.ahead.pop_front() {
+            this.taken_at.note(true);
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
-        let this = &mut *self;
-        let piece = match ready!(this.poll_piece(cx)) {
+        let next = this.poll_piece(cx);
+        this.taken_at.note(next.is_ready());
+        let piece = match ready!(next) {
             Some(Ok(piece)) => Some(piece),
             Some(Err(why)) => return Poll::Ready(Some(Err(why))),
             None => None,
         };
-        let verdict = this.inspector.as_mut().map_or(Ok(()), |inspect| inspect(piece.as_deref()));
+        // Whoever knows the length never asks for the end, so it has to be looked at before the last piece is out.
+        let is_last = piece.is_none() || this.incoming.is_end_stream();
+        let verdict = this.inspector.as_mut().map_or(Ok(()), |inspect| {
+            if piece.is_some() {
+                inspect(piece.as_deref())?;
+            }
+            if is_last { inspect(None) } else { Ok(()) }
+        });
         Poll::Ready(match verdict {
             Ok(()) => piece.map(|piece| Ok(Frame::data(piece))),
             Err(why) => Some(Err(io::Error::other(why))),

@@ -4,12 +4,13 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::header::HeaderMap;
+use hyper::body::Body as _;
+use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -21,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::tls::Tls;
-use crate::http::{RequestBody, Stream};
+use crate::http::{RequestBody, Stream, Taken};
 
 /// From the first look at the name to an open connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -107,19 +108,35 @@ impl Upstreams {
     /// Sends a request, and waits for the head of the answer. Dropped, it ends the request at the server behind as well.
     pub async fn send(&self, outbound: Outbound) -> Result<Reply, UpstreamRefusal> {
         let Outbound { method, uri, headers, body } = outbound;
+        let taken = body.taken();
+        // A body of unknown length would be left out of methods that seldom have one.
+        let is_chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() =
             uri.parse().map_err(|_| UpstreamRefusal::Broken("its URL cannot be sent".to_owned()))?;
         *request.headers_mut() = headers;
-        let answer = tokio::time::timeout(self.first_byte, self.client.request(request));
-        let response = match answer.await {
-            Err(_) => return Err(UpstreamRefusal::TooSlow),
-            Ok(Err(why)) => return Err(refusal(&why)),
-            Ok(Ok(response)) => response,
-        };
+        if is_chunked {
+            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        let response =
+            self.in_time(self.client.request(request), &taken).await?.map_err(|why| refusal(&why))?;
         let (head, body) = response.into_parts();
         Ok(Reply { status: head.status, headers: head.headers, body: Stream::new(body) })
+    }
+
+    /// The time runs from the last moment at which something of the request was taken: a large body is no fault of the
+    /// server that it goes to.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>, taken: &Taken) -> Result<T, UpstreamRefusal> {
+        let mut answer = pin!(answer);
+        loop {
+            let until = taken.at() + self.first_byte;
+            match tokio::time::timeout_at(until, &mut answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if taken.at() + self.first_byte > until => {}
+                Err(_) => return Err(UpstreamRefusal::TooSlow),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Fault, ReadTx, resources};
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::ids::UserId;
 use crate::oauth::resource::{Resource, ResourceUri};
+use crate::oauth::scope::Scope;
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Caller {
     pub user_name: Option<String>,
     /// The person's address, if they gave one.
     pub email: Option<String>,
+    /// The owner's limit for the client; `None`: there is none.
+    pub limit: Option<Scope>,
 }
 
 /// Whether a token still opens a resource that it is for.
@@ -56,10 +59,10 @@ pub enum Admission {
 pub fn at(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> Result<Admission, Fault> {
     let Some(grant_id) = claims.grant_id else {
         // A machine has no person to be admitted, but the owner's list of what it may open.
-        return Ok(match of_machine(tx, claims, |row| row.get(0))? {
+        return Ok(match of_machine(tx, claims, |row| Ok((row.get(0)?, row.get(1)?)))? {
             None => Admission::Ended,
-            Some(List::<ResourceUri>(audience)) if audience.contains(&resource.uri) => {
-                Admission::Open(Caller { user_name: None, email: None })
+            Some((List::<ResourceUri>(audience), limit)) if audience.contains(&resource.uri) => {
+                Admission::Open(Caller { user_name: None, email: None, limit })
             }
             Some(_) => Admission::Closed,
         });
@@ -75,17 +78,17 @@ pub fn at(tx: &ReadTx<'_>, claims: &AccessTokenClaims, resource: &Resource) -> R
 // No joins, and no `exists`, which SQLite makes a join of: it would plan a join of these tables anew at every call, which
 // costs more than all the rest of an introspection. A grant whose client is removed goes with it.
 const PERSON: &str = "select (select name from users where id = ?3 and disabled_at is null),
-                             (select email from users where id = ?3)
+                             (select email from users where id = ?3), (select scope from clients where id = ?2)
                       from grants where id = ?1 and client_id = ?2 and user_id = ?3 and revoked_at is null
                         and not exists (select 1 from revoked_tokens where jti = ?4)";
-const MACHINE: &str = "select audience from clients
+const MACHINE: &str = "select audience, scope from clients
                        where id = ?1 and not exists (select 1 from revoked_tokens where jti = ?2)";
 
 /// The person that a token speaks for, while all that it stands for holds.
 fn of_person(tx: &ReadTx<'_>, claims: &AccessTokenClaims, grant: i64) -> Result<Option<Caller>, Fault> {
     let params = params![grant, claims.client_id, claims.sub, claims.jti];
     let caller = tx.find("look up what a token stands for", PERSON, params, |row| {
-        Ok(Caller { user_name: row.get(0)?, email: row.get(1)? })
+        Ok(Caller { user_name: row.get(0)?, email: row.get(1)?, limit: row.get(2)? })
     })?;
     Ok(caller.filter(|caller| caller.user_name.is_some()))
 }

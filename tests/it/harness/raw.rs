@@ -1,9 +1,15 @@
 //! Requests byte for byte, for what no well-behaved client sends.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::Server;
+
+/// Longer than any answer takes on a slow machine: a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer as it came over the wire.
 #[derive(Debug)]
@@ -17,7 +23,8 @@ impl Server {
         stream.write_all(request.as_ref()).await.expect("the server reads");
         let mut answer = Vec::new();
         // What arrived before a reset counts.
-        let _ = stream.read_to_end(&mut answer).await;
+        let closed = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(closed.is_ok(), "it never closed: {}", String::from_utf8_lossy(&answer));
         RawAnswer(String::from_utf8_lossy(&answer).into_owned())
     }
 
