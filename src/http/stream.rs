@@ -42,7 +42,7 @@ impl Stream {
     /// The same, cut off when `end` is ready: its source is let go, and whoever reads it sees what `end` says.
     #[must_use]
     pub fn until(self, end: impl Future<Output = Cut> + Send + 'static) -> Self {
-        Self(Box::pin(Until { pieces: Some(self.0), end: Box::pin(end) }))
+        Self(Box::pin(Until { pieces: Some(self.0), end: Box::pin(end), unasked: 0 }))
     }
 
     /// The same, with something that is dropped when the body has ended or is not wanted any more.
@@ -78,10 +78,15 @@ impl Body for Stream {
     }
 }
 
+/// How many pieces that are there already may pass before the end is asked for again. Most bodies are over by then, and
+/// need no timer of their own.
+const PIECES_UNASKED: u32 = 16;
+
 struct Until {
     /// `None` once it was cut off.
     pieces: Option<Pieces>,
     end: Pin<Box<dyn Future<Output = Cut> + Send>>,
+    unasked: u32,
 }
 
 impl Body for Until {
@@ -94,6 +99,13 @@ impl Body for Until {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
         let Some(pieces) = &mut this.pieces else { return Poll::Ready(None) };
+        if this.unasked < PIECES_UNASKED
+            && let Poll::Ready(next) = pieces.as_mut().poll_frame(cx)
+        {
+            this.unasked += 1;
+            return Poll::Ready(next);
+        }
+        this.unasked = 0;
         let Poll::Ready(cut) = this.end.as_mut().poll(cx) else { return pieces.as_mut().poll_frame(cx) };
         // What ended by itself is not cut off any more.
         let is_over = pieces.is_end_stream();

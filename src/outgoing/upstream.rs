@@ -31,9 +31,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// closing is lost.
 const IDLE_TIME: Duration = Duration::from_secs(4);
 
-/// How many unused connections are kept for each server.
-const IDLE_MAX: usize = 32;
-
 /// After how long a silence the other side is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -99,7 +96,6 @@ impl Upstreams {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIME)
-            .pool_max_idle_per_host(IDLE_MAX)
             .set_host(false)
             .build(connector);
         Self { client, first_byte }
