@@ -101,7 +101,6 @@ async fn nothing_else_is_found_there() {
         ("as.test", format!("{WELL_KNOWN}notes")),
         ("as.test", format!("{WELL_KNOWN}-x/notes")),
         ("files.test", format!("{WELL_KNOWN}/notes")),
-        ("r1.test", WELL_KNOWN.to_owned()),
         ("elsewhere.test", WELL_KNOWN.to_owned()),
         ("files.test", "/.well-known/oauth-authorization-server".to_owned()),
         ("files.test", "/".to_owned()),
