@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 3.1), and the one dispatcher of the browser flow.
 //!
 //! A request is checked once and kept as a row; the pages carry its id. After every step the browser comes back here,
-//! and [`decide`] says what is next, so no page needs to know another, and a second factor would be one more [`Step`].
+//! and `decide` says what is next, so no page needs to know another, and a second factor would be one more `Step`.
 
 mod decide;
 
