@@ -22,7 +22,7 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
     if app.settings.registration == Switch::Off {
         return closed();
     }
-    if let Err(answer) = show_initial_token(app, &request, now) {
+    if let Some(answer) = refuse_without_token(app, &request, now) {
         return answer;
     }
     if let Err(Wait(wait)) = app.limits.take(Kind::Registration, Key::address(request.client_ip()), now) {
@@ -78,20 +78,20 @@ fn closed() -> Response {
     Response::json(Status::NOT_FOUND, &body).no_store().because(mend)
 }
 
-/// Checks the initial access token (RFC 7591 3), where the owner wants one. `Err` is the answer to whoever has none.
-fn show_initial_token(app: &App, request: &Request, now: UnixTime) -> Result<(), Response> {
-    let Some(expected) = app.settings.registration_token else { return Ok(()) };
+/// The answer to whoever does not show the initial access token (RFC 7591 3), where the owner wants one.
+fn refuse_without_token(app: &App, request: &Request, now: UnixTime) -> Option<Response> {
+    let expected = app.settings.registration_token?;
     let key = Key::address(request.client_ip());
     if let Err(Wait(wait)) = app.limits.look(Kind::TokenGuess, key, now) {
-        return Err(busy(wait));
+        return Some(busy(wait));
     }
     if request.bearer().is_some_and(|token| SecretHash::of(token) == expected) {
-        return Ok(());
+        return None;
     }
     // Looked at before; here the guess is paid for.
     let _ = app.limits.take(Kind::TokenGuess, key, now);
     let description =
         "Registration needs the token that the owner of this server gives out, as a Bearer token.";
     let mend = "initial_access_token_wrong; mend: give the client the token in the file of --registration-token-file";
-    Err(error(ErrorCode::InvalidToken, description).because(mend))
+    Some(error(ErrorCode::InvalidToken, description).because(mend))
 }
