@@ -12,7 +12,7 @@ use crate::oauth::client::{Client, RegisteredBy};
 use crate::oauth::client_document;
 use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::document_url::DocumentUrl;
-use crate::oauth::error::Malformed;
+use crate::oauth::error::{ErrorCode, Malformed};
 use crate::oauth::ids::ClientId;
 use crate::oauth::refusal::DocumentRefusal;
 use crate::outgoing::FetchRefusal;
@@ -75,6 +75,14 @@ impl DocumentProblem {
             Self::OwnHost => "client_document_own_host",
             Self::Fetch(_) => "client_document_not_fetched",
             Self::Document(_) => "client_document_refused",
+        }
+    }
+
+    /// The word for a program, and for the audit.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Fetch(why) if why.is_outage() => ErrorCode::TemporarilyUnavailable,
+            _ => ErrorCode::InvalidClient,
         }
     }
 }

@@ -15,12 +15,10 @@ const WHOEVER_RUNS: &str =
 pub fn document(request: &Request, id: &ClientId, problem: &DocumentProblem) -> Response {
     let words = words(problem);
     let subject = Some(id.as_str());
-    let response = match problem {
-        DocumentProblem::Fetch(why) if why.is_outage() => {
-            let code = ErrorCode::TemporarilyUnavailable.as_str();
-            retry_after(answer(request, Status::SERVICE_UNAVAILABLE, code, &words, subject, None), FAULT_WAIT)
-        }
-        _ => answer(request, Status::BAD_REQUEST, ErrorCode::InvalidClient.as_str(), &words, subject, None),
+    let answer = |status| answer(request, status, problem.code().as_str(), &words, subject, None);
+    let response = match problem.code() {
+        ErrorCode::TemporarilyUnavailable => retry_after(answer(Status::SERVICE_UNAVAILABLE), FAULT_WAIT),
+        _ => answer(Status::BAD_REQUEST),
     };
     response.because(log_reason(id, problem))
 }
