@@ -111,7 +111,7 @@ impl FetchRefusal {
     }
 
     /// Whether the host may be well again in a moment, so that what it said before still counts. A host that says that
-    /// there is no such document has spoken, and so has one that sends another thing.
+    /// there is no such document has spoken, and so has one that sends another thing, or elsewhere.
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::NameUnknown
@@ -120,7 +120,7 @@ impl FetchRefusal {
             | Self::TooSlow
             | Self::Broken
             | Self::Crowded => true,
-            Self::Status(status) => !matches!(status, 404 | 410),
+            Self::Status(status) => !matches!(status, 200..=399 | 404 | 410),
             Self::UrlUnsuitable
             | Self::NameSpecial
             | Self::AddressSpecial(_)
