@@ -32,6 +32,10 @@ const TIME: Duration = Duration::from_secs(5);
 /// How long one of several addresses may take to answer.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
+/// How many addresses of one host are tried. Whoever runs its name could otherwise have this server knock at as many
+/// doors of others as fit into an answer.
+const ADDRESSES_MAX: usize = 8;
+
 /// How many fetches may be under way at once.
 const AT_ONCE: usize = 8;
 
@@ -217,7 +221,7 @@ impl Fetcher {
             self.check(address.ip())?;
         }
         let mut refusal = FetchRefusal::NameUnknown;
-        for address in addresses {
+        for address in addresses.into_iter().take(ADDRESSES_MAX) {
             match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(_)) | Err(_) => refusal = FetchRefusal::Unreachable,
