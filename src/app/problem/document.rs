@@ -8,6 +8,8 @@ use crate::oauth::ids::ClientId;
 use crate::outgoing::FetchRefusal;
 
 const TELL_ITS_MAKERS: &str = "Go back to the app, and tell its makers what this page says.";
+/// How much of what TLS says is told: it can name all names of a certificate.
+const TLS_CHARS_MAX: usize = 64;
 const WHOEVER_RUNS: &str =
     "If you run this server, its log says more. If not, show this page to whoever does.";
 
@@ -23,14 +25,17 @@ pub fn document(request: &Request, id: &ClientId, problem: &DocumentProblem) -> 
     response.because(log_reason(id, problem))
 }
 
-/// For the log line: the reason, the URL, and what mends it.
+/// For the log line: the reason, what mends it, and the URL. The line is cut at its end, where the stranger's words are.
 fn log_reason(id: &ClientId, problem: &DocumentProblem) -> String {
     let detail = match problem {
+        DocumentProblem::Fetch(FetchRefusal::Tls(why)) => {
+            format!(" (tls: {})", why.chars().take(TLS_CHARS_MAX).collect::<String>())
+        }
         DocumentProblem::Fetch(why) => format!(" ({why})"),
         DocumentProblem::Document(why) => format!(" ({})", why.reason()),
         _ => String::new(),
     };
-    format!("{} {id}{detail}; mend: {}", problem.reason(), mend(problem))
+    format!("{}{detail}; mend: {}; {id}", problem.reason(), mend(problem))
 }
 
 /// What the owner can do, in a clause.
