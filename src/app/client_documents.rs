@@ -182,9 +182,7 @@ fn keep(
         // Somebody added a client of that name while its document was on its way.
         Some(known) if known.registered_by != RegisteredBy::Document => return Ok(()),
         Some(known) => {
-            let is_same = known.name == client.name
-                && known.redirect_uris == client.redirect_uris
-                && known.credential == client.credential;
+            let is_same = known.identity() == client.identity();
             clients::update(tx, client)?;
             clients::set_metadata(tx, &client.id, &metadata)?;
             if !is_same {
