@@ -40,12 +40,13 @@ impl From<Fault> for NoKeys {
     }
 }
 
-/// The keys at `url`, as the client with this id publishes them.
+/// The keys at `url`, as the client with this id publishes them. `payer` is who has them fetched, if need be.
 pub async fn find(
     app: &App,
     id: &ClientId,
     url: &KeySetUrl,
     freshness: Freshness,
+    payer: Key,
     now: UnixTime,
 ) -> Result<KeySet, NoKeys> {
     let copy = app.store.read(|tx| client_key_sets::find(tx, id, url))?;
@@ -61,8 +62,12 @@ pub async fn find(
         return Ok(copy.keys.clone());
     }
     let copy = copy.filter(still_serves);
-    // Whoever knows a client's name can write assertions in it, and each could cost its host a request.
-    if app.limits.take(Kind::KeyFetch, Key::client(id), now).is_err() {
+    // Whoever knows a client's name can write assertions in it, and each could cost its host a request; whoever joins a
+    // fetch that is under way costs it none. And one address could register clients by the hundred, whose hosts are slow.
+    let joins = app.fetcher.is_fetching(url.url(), BYTES_MAX);
+    let may_ask = (joins || app.limits.take(Kind::KeyFetch, Key::client(id), now).is_ok())
+        && app.limits.take(Kind::Fetch, payer, now).is_ok();
+    if !may_ask {
         return copy.map(|copy| copy.keys).ok_or(NoKeys::TooOften);
     }
     match app.fetcher.fetch(url.url(), BYTES_MAX).await {

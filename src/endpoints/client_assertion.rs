@@ -62,7 +62,7 @@ async fn keys(
         KeySource::Here(keys) => return Ok(keys),
         KeySource::At(url) => url,
     };
-    client_keys::find(app, id, &url, freshness, now).await.map_err(|why| match why {
+    client_keys::find(app, id, &url, freshness, caller.key, now).await.map_err(|why| match why {
         NoKeys::Fault(why) => Stop::Fault(why),
         NoKeys::Fetch(why) if why.is_outage() => {
             Stop::Refused(Refusal::KeysUnavailable(format!("{}: {why}", url.as_str())))

@@ -164,8 +164,7 @@ impl Fetcher {
     pub async fn fetch(&self, url: &Url, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
         // What may be refused unasked is, before anything is counted or looked up.
         let host = self.host_of(url)?;
-        // Whoever waits for less must not be handed more.
-        let seat = self.airspace.board(format!("{bytes_max} {url}"));
+        let seat = self.airspace.board(flight_of(url, bytes_max));
         seat.outcome(async {
             let turn = self.airspace.host_turn(host).ok_or(FetchRefusal::Crowded)?;
             let fetched = tokio::time::timeout(TIME, self.fetch_alone(url, host, bytes_max)).await;
@@ -173,6 +172,11 @@ impl Fetcher {
             fetched.unwrap_or(Err(FetchRefusal::TooSlow))
         })
         .await
+    }
+
+    /// Whether that very document is being fetched, so that one more who asks for it costs its host nothing.
+    pub fn is_fetching(&self, url: &Url, bytes_max: usize) -> bool {
+        self.airspace.is_under_way(&flight_of(url, bytes_max))
     }
 
     /// The host, if its name alone is no reason against it.
@@ -229,6 +233,11 @@ impl Fetcher {
         }
         Err(refusal)
     }
+}
+
+/// What can be shared of a fetch: whoever waits for less must not be handed more.
+fn flight_of(url: &Url, bytes_max: usize) -> String {
+    format!("{bytes_max} {url}")
 }
 
 /// Names that only a local resolver gives a meaning to (RFC 6761, RFC 6762, RFC 8375, and what home routers use).

@@ -41,6 +41,10 @@ impl Airspace {
         Seat { airspace: self, url, flight }
     }
 
+    pub(super) fn is_under_way(&self, url: &str) -> bool {
+        self.lock().by_url.contains_key(url)
+    }
+
     pub(super) fn host_turn(&self, host: &str) -> Option<HostTurn<'_>> {
         let mut flights = self.lock();
         let busy = flights.by_host.entry(host.to_owned()).or_default();
