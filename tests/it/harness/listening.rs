@@ -1,7 +1,7 @@
 //! The log, as somebody reads it who stands beside the server.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use vestibule::log::{self, LogWriter};
 
@@ -29,6 +29,14 @@ pub struct Listening {
 
 impl Listening {
     pub fn begin() -> Self {
+        /// `tracing` asks once for each place in the source whether anybody wants to hear of it, on the thread that
+        /// comes by first. Without somebody who always does, that may be a test that listens to nothing, and its answer
+        /// would hold for all.
+        static SOMEBODY: Once = Once::new();
+        SOMEBODY.call_once(|| {
+            tracing::subscriber::set_global_default(tracing_subscriber::registry())
+                .expect("nobody else is the first");
+        });
         let written = Written::default();
         let writer = LogWriter::start(written.clone());
         let guard = tracing::subscriber::set_default(log::subscriber(tracing::Level::TRACE, &writer));
