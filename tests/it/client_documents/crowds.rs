@@ -8,9 +8,10 @@ use vestibule::http::TrustedProxies;
 use vestibule::oauth::client::{Client, Credential, RegisteredBy};
 use vestibule::oauth::grant_type::GrantType;
 use vestibule::store::clients;
+use vestibule::store::purge::{self, Retention};
 
 use super::{NAME, PATH, World, assert_known, client, document, kept, visit};
-use crate::harness::{Answer, Crowd, R1, Reply, Server};
+use crate::harness::{Answer, Crowd, R1, Reply, Server, Tokens};
 
 /// An authorization request that comes from this address.
 async fn visit_from(server: &Server, address: &str, id: &str) -> Answer {
@@ -169,4 +170,52 @@ async fn a_cimd_17_a_dcr_11_a_thousand_clients_wait_for_their_first_use_and_the_
     assert_eq!(server.count("client_documents"), 1, "what belongs to a client goes with it");
     // Who was pushed out comes back as if for the first time.
     assert_known(&visit(server, &unused).await, "again");
+}
+
+/// Purges until there is nothing left to purge, as the server does every few minutes.
+fn purge(server: &Server) {
+    let (now, lifetimes) = (server.now(), &server.app.settings.lifetimes);
+    let keep = Retention {
+        audit: lifetimes.audit,
+        unused_clients: lifetimes.unused_client,
+        idle_grants: lifetimes.refresh_idle,
+    };
+    while server.command(move |tx| purge::bite(tx, keep, now)) > 0 {}
+}
+
+#[tokio::test]
+async fn c_dcr_12_a_document_that_nobody_used_is_forgotten_after_a_day_and_a_used_one_never() {
+    let world = World::new().await;
+    let server = &world.server;
+    let url = |path: &str| {
+        let url = world.host.url(NAME, path);
+        world.host.put(path, Reply::json_with(&[("cache-control", "max-age=86400")], &document(&url)));
+        url
+    };
+    let (used, unused, waiting) = (url("/used"), url("/unused"), url("/waiting"));
+    let registered = crate::harness::ClientApp::registered(server, "https://app.test/cb").await;
+    let tokens = client(&used).tokens(server, "alice", &[("resource", R1)]).await;
+    assert_known(&visit(server, &unused).await, "the unused one");
+    assert_known(&visit(server, &waiting).await, "the one that somebody waits for");
+    server.advance(24 * 3600 - 60);
+    assert_known(&visit(server, &waiting).await, "somebody is about to sign in with it");
+    server.advance(59);
+    purge(server);
+    assert!(
+        [&used, &unused, &waiting, &registered.id].iter().all(|id| kept(server, id).is_some()),
+        "a day is a day"
+    );
+    server.advance(1);
+    purge(server);
+    let known = [&used, &unused, &waiting, &registered.id].map(|id| kept(server, id).is_some());
+    assert_eq!(known, [true, false, true, false]);
+    assert_eq!(server.count("client_documents"), 2);
+    server.advance(15 * 60);
+    purge(server);
+    assert_eq!([&used, &waiting].map(|id| kept(server, id).is_some()), [true, false]);
+    server.advance(20 * 24 * 3600);
+    purge(server);
+    Tokens::of(&client(&used).refresh(server, tokens.refresh(), &[]).await);
+    // The forgotten are unknown, and no more.
+    assert_known(&visit(server, &unused).await, "it comes back");
 }
