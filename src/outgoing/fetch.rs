@@ -39,6 +39,9 @@ const ADDRESSES_MAX: usize = 8;
 /// How many fetches may be under way at once.
 const AT_ONCE: usize = 8;
 
+/// How much of what TLS says of a failure is told: it may name every name of a stranger's certificate.
+const TLS_CHARS_MAX: usize = 80;
+
 /// Room for the head of an answer.
 const HEAD_BYTES: usize = 16 * 1024;
 
@@ -206,8 +209,11 @@ impl Fetcher {
     async fn fetch_alone(&self, url: &Url, host: &str, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
         let _turn = self.turns.acquire().await.map_err(|_| FetchRefusal::Crowded)?;
         let stream = self.connect(url, host).await?;
-        let stream =
-            self.tls.connect(host, stream).await.map_err(|why| FetchRefusal::Tls(why.to_string()))?;
+        let stream = self
+            .tls
+            .connect(host, stream)
+            .await
+            .map_err(|why| FetchRefusal::Tls(why.to_string().chars().take(TLS_CHARS_MAX).collect()))?;
         let response = ask(stream, url).await?;
         read(response, bytes_max).await
     }

@@ -8,8 +8,6 @@ use crate::oauth::ids::ClientId;
 use crate::outgoing::FetchRefusal;
 
 const TELL_ITS_MAKERS: &str = "Go back to the app, and tell its makers what this page says.";
-/// How much of what TLS says is told: it can name all names of a certificate.
-const TLS_CHARS_MAX: usize = 64;
 const WHOEVER_RUNS: &str =
     "If you run this server, its log says more. If not, show this page to whoever does.";
 
@@ -28,9 +26,6 @@ pub fn document(request: &Request, id: &ClientId, problem: &DocumentProblem) -> 
 /// For the log line: the reason, what mends it, and the URL. The line is cut at its end, where the stranger's words are.
 fn log_reason(id: &ClientId, problem: &DocumentProblem) -> String {
     let detail = match problem {
-        DocumentProblem::Fetch(FetchRefusal::Tls(why)) => {
-            format!(" (tls: {})", why.chars().take(TLS_CHARS_MAX).collect::<String>())
-        }
         DocumentProblem::Fetch(why) => format!(" ({why})"),
         DocumentProblem::Document(why) => format!(" ({})", why.reason()),
         _ => String::new(),
