@@ -5,8 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use vestibule::crypto::public_key::AssertionAlgorithm;
+use vestibule::oauth::client::{Assertion, Credential, KeySource};
+use vestibule::oauth::client_assertion::ASSERTION_TYPE;
+use vestibule::oauth::grant_type::GrantType;
+use vestibule::oauth::key_set_url::KeySetUrl;
+use vestibule::store::clients;
+
 use super::{NAME, PATH, assert_known, assert_refused, document, visit};
-use crate::harness::{Host, Reply, Server};
+use crate::harness::{ClientKey, Host, Reply, Server};
 
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -84,5 +91,29 @@ async fn a_cimd_11_old_tls_and_no_tls_are_refused() {
         assert_refused(&server, &url, 503, "(tls: ").await;
         assert_eq!(host.connections(), 0);
         talking.abort();
+    }
+}
+
+/// What TLS says of a certificate can hold all of its names, and they are a stranger's.
+#[tokio::test]
+async fn a_certificate_with_a_thousand_names_is_told_in_a_few_words() {
+    let names: Vec<String> = (0..1000).map(|n| format!("name-{n}.of.a-stranger.test")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (host, server, url) = world(&names, |_| {}).await;
+    assert_refused(&server, &url, 503, "(tls: ").await;
+    let key = ClientKey::new(AssertionAlgorithm::Es256);
+    let source = KeySource::At(KeySetUrl::parse(&host.url(NAME, "/jwks")).expect("a URL"));
+    let credential = Credential::Keys { source, assertion: Assertion::Required };
+    let machine = crate::harness::client("machine", credential, &[], &[GrantType::ClientCredentials]);
+    server.command(move |tx| clients::insert(tx, &machine, "{}"));
+    let assertion = key.assertion(&server, "machine");
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", ASSERTION_TYPE),
+        ("client_assertion", &assertion),
+    ];
+    assert_eq!(server.post("/oauth/token").form(&fields).send().await.status.as_u16(), 503);
+    for (_, _, _, metadata) in server.audit() {
+        assert!(metadata.to_string().len() < 500, "{metadata}");
     }
 }

@@ -232,5 +232,22 @@ async fn a_key_is_good_while_the_host_of_its_document_is_down_and_not_when_the_d
     world.refresh(&key, tokens.refresh()).await.assert_refused("invalid_client");
     assert_eq!(reason(&world.server), "keys_refused");
     world.publish(&keyed);
+    let tokens = Tokens::of(&world.refresh(&key, tokens.refresh()).await);
+    // For too long: nobody is told to register again because somebody else's host is down.
+    world.host.put(PATH, Reply::answer("502 Bad Gateway", &[], b""));
+    world.server.advance(7 * 24 * 3600);
+    for answer in [world.refresh(&key, tokens.refresh()).await, world.introspect(&key, &tokens.access).await]
+    {
+        assert_eq!((answer.status.as_u16(), answer.error().as_str()), (503, "temporarily_unavailable"));
+        assert_eq!(answer.header("retry-after"), Some("5"));
+    }
+    for (_, _, id, metadata) in world.server.audit().into_iter().take(2) {
+        assert_eq!(
+            (id.as_deref(), &metadata["reason"]),
+            (Some(&*world.client.id), &json!("keys_unavailable"))
+        );
+        assert_eq!(metadata["mend"], "its makers have to mend what their server answers", "{metadata}");
+    }
+    world.publish(&keyed);
     Tokens::of(&world.refresh(&key, tokens.refresh()).await);
 }
