@@ -64,18 +64,18 @@ async fn keys(
             }
         }
     }
-    let Credential::Keys { source, .. } = client.credential else {
+    let Credential::Keys { source, .. } = &client.credential else {
         return Err(Refusal::AssertionUnexpected.into());
     };
     let url = match source {
-        KeySource::Here(keys) => return Ok(keys),
+        KeySource::Here(keys) => return Ok(keys.clone()),
         KeySource::At(url) => url,
     };
     // The log cuts what is long, and the URL is a stranger's.
     let mend = |why: &dyn Display| {
         format!("see that the client's jwks_uri answers with its public keys ({why}: {})", url.as_str())
     };
-    client_keys::find(app, id, &url, freshness, caller.key, now).await.map_err(|why| match why {
+    client_keys::find(app, &client, url, freshness, caller.key, now).await.map_err(|why| match why {
         NoKeys::Fault(why) => Stop::Fault(why),
         NoKeys::Fetch(why) if why.is_outage() => Stop::Refused(Refusal::KeysUnavailable(mend(&why))),
         NoKeys::Fetch(why) => Stop::Refused(Refusal::KeysRefused(mend(&why))),

@@ -22,6 +22,7 @@ use super::address::is_public;
 use super::flight::Airspace;
 use super::freshness;
 use super::names::Names;
+use super::party::{Party, Turns};
 use super::tls::Tls;
 use crate::clock::Seconds;
 use crate::http::Networks;
@@ -36,7 +37,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(2);
 /// doors of others as fit into an answer.
 const ADDRESSES_MAX: usize = 8;
 
-/// How many fetches may be under way at once.
+/// How many fetches of one party may be under way at once.
 const AT_ONCE: usize = 8;
 
 /// How much of what TLS says of a failure is told: it may name every name of a stranger's certificate.
@@ -53,7 +54,7 @@ pub struct Fetcher {
     names: Names,
     permitted: Networks,
     tls: Tls,
-    turns: Semaphore,
+    turns: Turns<Semaphore>,
     airspace: Airspace,
 }
 
@@ -158,19 +159,19 @@ impl Fetcher {
             names,
             permitted,
             tls: Tls::new(own_roots),
-            turns: Semaphore::new(AT_ONCE),
+            turns: Turns::new(AT_ONCE),
             airspace: Airspace::default(),
         }
     }
 
     /// The document at `url`, if it is there within five seconds and has at most `bytes_max` bytes.
-    pub async fn fetch(&self, url: &Url, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
+    pub async fn fetch(&self, url: &Url, bytes_max: usize, party: Party) -> Result<Fetched, FetchRefusal> {
         // What may be refused unasked is, before anything is counted or looked up.
         let host = self.host_of(url)?;
-        let seat = self.airspace.board(flight_of(url, bytes_max));
+        let seat = self.airspace.board(flight_of(url, bytes_max, party));
         seat.outcome(async {
-            let turn = self.airspace.host_turn(host).ok_or(FetchRefusal::Crowded)?;
-            let fetched = tokio::time::timeout(TIME, self.fetch_alone(url, host, bytes_max)).await;
+            let turn = self.airspace.host_turn(host, party).ok_or(FetchRefusal::Crowded)?;
+            let fetched = tokio::time::timeout(TIME, self.fetch_alone(url, host, bytes_max, party)).await;
             drop(turn);
             fetched.unwrap_or(Err(FetchRefusal::TooSlow))
         })
@@ -178,8 +179,8 @@ impl Fetcher {
     }
 
     /// Whether that very document is being fetched, so that one more who asks for it costs its host nothing.
-    pub fn is_fetching(&self, url: &Url, bytes_max: usize) -> bool {
-        self.airspace.is_under_way(&flight_of(url, bytes_max))
+    pub fn is_fetching(&self, url: &Url, bytes_max: usize, party: Party) -> bool {
+        self.airspace.is_under_way(&flight_of(url, bytes_max, party))
     }
 
     /// The host, if its name alone is no reason against it.
@@ -206,9 +207,15 @@ impl Fetcher {
         Err(FetchRefusal::AddressSpecial(address))
     }
 
-    async fn fetch_alone(&self, url: &Url, host: &str, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
-        let _turn = self.turns.acquire().await.map_err(|_| FetchRefusal::Crowded)?;
-        let stream = self.connect(url, host).await?;
+    async fn fetch_alone(
+        &self,
+        url: &Url,
+        host: &str,
+        bytes_max: usize,
+        party: Party,
+    ) -> Result<Fetched, FetchRefusal> {
+        let _turn = self.turns.of(party).acquire().await.map_err(|_| FetchRefusal::Crowded)?;
+        let stream = self.connect(url, host, party).await?;
         let stream = self
             .tls
             .connect(host, stream)
@@ -220,12 +227,12 @@ impl Fetcher {
 
     /// Asks for the addresses once, looks at all of them, and connects to one that it looked at. One address of the
     /// house among public ones makes the name suspect as a whole.
-    async fn connect(&self, url: &Url, host: &str) -> Result<TcpStream, FetchRefusal> {
+    async fn connect(&self, url: &Url, host: &str, party: Party) -> Result<TcpStream, FetchRefusal> {
         let port = url.port_or_known_default().ok_or(FetchRefusal::UrlUnsuitable)?;
         let addresses = match url.host() {
             Some(Host::Ipv4(ip)) => vec![SocketAddr::from((ip, port))],
             Some(Host::Ipv6(ip)) => vec![SocketAddr::from((ip, port))],
-            _ => self.names.look_up(host, port).await.map_err(|_| FetchRefusal::NameUnknown)?,
+            _ => self.names.look_up(host, port, party).await.map_err(|_| FetchRefusal::NameUnknown)?,
         };
         for address in &addresses {
             self.check(address.ip())?;
@@ -241,9 +248,9 @@ impl Fetcher {
     }
 }
 
-/// What can be shared of a fetch: whoever waits for less must not be handed more.
-fn flight_of(url: &Url, bytes_max: usize) -> String {
-    format!("{bytes_max} {url}")
+/// What can be shared of a fetch: whoever waits for less must not be handed more, and a stranger's waits longer.
+fn flight_of(url: &Url, bytes_max: usize, party: Party) -> String {
+    format!("{party:?} {bytes_max} {url}")
 }
 
 /// Names that only a local resolver gives a meaning to (RFC 6761, RFC 6762, RFC 8375, and what home routers use).
