@@ -9,7 +9,7 @@ use crate::harness::{
     Answer, Browser, ClientApp, ClientKey, Connection, Host, Listening, R1, Reply, Server, Tokens,
 };
 use serde_json::json;
-use vestibule::oauth::client::{Assertion, Credential, KeySource};
+use vestibule::oauth::client::{Assertion, Client, Credential, KeySource, RegisteredBy};
 use vestibule::oauth::client_assertion::ASSERTION_TYPE;
 use vestibule::oauth::grant_type::GrantType;
 use vestibule::oauth::key_set_url::KeySetUrl;
@@ -70,9 +70,10 @@ async fn a_cimd_10_a_fetch_ends_after_five_seconds_and_keeps_nobody_else_waiting
         leave(&mut waiting, &server, url).await;
     }
     until(|| host.hits() == names.len()).await;
-    others_are_served(&server, &host).await;
+    let in_use = others_are_served(&server, &host).await;
     one_host_has_two(&mut waiting, &server, &host).await;
     nobody_is_the_ninth(&server, &host).await;
+    who_is_in_use_is_not_held_up(&server, &host, in_use).await;
     assert!(waiting.try_join_next().is_none(), "they all still hang");
     assert_eq!(waiting.len(), AT_ONCE);
 
@@ -100,7 +101,7 @@ async fn until(done: impl Fn() -> bool) {
     }
 }
 
-/// A machine whose keys are at the host that hangs.
+/// A client that registered itself, with keys at the host that hangs.
 const KEYS: &str = "machine";
 
 /// One host keeps two fetches busy, here one of a document and one of keys; the third is told at once.
@@ -114,11 +115,13 @@ async fn one_host_has_two(waiting: &mut JoinSet<(String, Answer, Duration)>, ser
     host.put("/jwks", Reply::Stalled(Vec::new()));
     let source = KeySource::At(KeySetUrl::parse(&host.url("slow.client.test", "/jwks")).expect("a URL"));
     let credential = Credential::Keys { source, assertion: Assertion::Required };
-    let machine = crate::harness::client(KEYS, credential, &[], &[GrantType::ClientCredentials]);
-    server.command(move |tx| clients::insert(tx, &machine, "{}"));
+    let stranger =
+        crate::harness::client(KEYS, credential, &["https://app.test/cb"], &[GrantType::RefreshToken]);
+    let stranger = Client { registered_by: RegisteredBy::Itself, ..stranger };
+    server.command(move |tx| clients::insert(tx, &stranger, "{}"));
     let assertion = ClientKey::pkj().assertion(server, KEYS);
     let fields = [
-        ("grant_type", "client_credentials"),
+        ("grant_type", "refresh_token"),
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", &assertion),
     ];
@@ -151,25 +154,43 @@ async fn nobody_is_the_ninth(server: &Server, host: &Host) {
     Tokens::of(&ClientApp::fixture("svc").token(server, &[("grant_type", "client_credentials")]).await);
 }
 
-/// While others hang, tokens are given, keys are published, documents are fetched from elsewhere, and the host that
-/// hangs costs its own clients an answer and nobody else.
-async fn others_are_served(server: &Server, host: &Host) {
+/// While others hang, tokens are given, keys are published, and documents are fetched from elsewhere: a client with a
+/// document of its own and another with its keys elsewhere, both in use from now on.
+async fn others_are_served(server: &Server, host: &Host) -> [(ClientApp, Tokens); 2] {
     let pub_client = ClientApp::fixture("pub");
     let tokens = pub_client.tokens(server, "alice", &[("resource", R1)]).await;
     Tokens::of(&pub_client.refresh(server, tokens.refresh(), &[]).await);
     assert_eq!(server.get("/.well-known/jwks.json").send().await.status.as_u16(), 200);
-    let url = host.url("quick.client.test", PATH);
-    host.put(PATH, Reply::json(&document(&url)));
-    let quick = client(&url);
-    let tokens = quick.tokens(server, "alice", &[("resource", R1)]).await;
-    Tokens::of(&quick.refresh(server, tokens.refresh(), &[]).await);
-    let by_key = host.url("keyed.client.test", "/keyed.json");
-    let jwks = ClientKey::pkj().jwks();
-    let more = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks });
-    host.put("/keyed.json", Reply::json(&super::with(document(&by_key), more)));
-    let keyed = client(&by_key);
+    let (quick, keyed) = (host.url("quick.client.test", PATH), host.url("keyed.client.test", "/keyed.json"));
+    host.put(PATH, Reply::json(&document(&quick)));
+    let keys = host.url("keyed.client.test", "/keys");
+    let more = json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": keys });
+    host.put("/keyed.json", Reply::json(&super::with(document(&keyed), more)));
+    host.put("/keys", Reply::json(&ClientKey::pkj().jwks()));
+    let (quick, keyed) = (client(&quick), client(&keyed));
+    let quick_tokens = quick.tokens(server, "alice", &[("resource", R1)]).await;
     let code = keyed.code(server, &mut Browser::new(), "alice", &[("resource", R1)]).await;
-    let assertion = ClientKey::pkj().assertion(server, &by_key);
-    let fields = [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str())];
-    Tokens::of(&keyed.redeem(server, &code, &fields).await);
+    let keyed_tokens = Tokens::of(&keyed.redeem(server, &code, &by_key(&sign(server, &keyed))).await);
+    [(quick, quick_tokens), (keyed, keyed_tokens)]
+}
+
+fn sign(server: &Server, client: &ClientApp) -> String {
+    ClientKey::pkj().assertion(server, &client.id)
+}
+
+fn by_key(assertion: &str) -> [(&str, &str); 2] {
+    [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion)]
+}
+
+/// Strangers can keep all their turns busy for ever, from many addresses. What a client in use needs is fetched anew
+/// all the same: its document for whoever comes by, its keys for itself.
+async fn who_is_in_use_is_not_held_up(server: &Server, host: &Host, in_use: [(ClientApp, Tokens); 2]) {
+    let [(quick, quick_tokens), (keyed, keyed_tokens)] = in_use;
+    server.advance(3600);
+    let hits = host.hits();
+    super::assert_known(&super::visit(server, &quick.id).await, "a stale copy");
+    assert_eq!(host.hits(), hits + 1, "its document was fetched");
+    Tokens::of(&keyed.refresh(server, keyed_tokens.refresh(), &by_key(&sign(server, &keyed))).await);
+    assert_eq!(host.hits(), hits + 3, "its document and its keys were fetched");
+    Tokens::of(&quick.refresh(server, quick_tokens.refresh(), &[]).await);
 }
