@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::address::is_public;
+use super::address::{is_of_this_site, is_public};
 use super::flight::Airspace;
 use super::freshness;
 use super::names::Names;
@@ -239,6 +239,9 @@ impl Fetcher {
         }
         let mut refusal = FetchRefusal::NameUnknown;
         for address in addresses.into_iter().take(ADDRESSES_MAX) {
+            if is_of_this_site(address.ip()) && !self.permitted.contains(address.ip()) {
+                return Err(FetchRefusal::AddressSpecial(address.ip()));
+            }
             match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(_)) | Err(_) => refusal = FetchRefusal::Unreachable,
