@@ -265,4 +265,12 @@ async fn a_document_that_broke_off_is_none() {
         Reply::Bytes([hints, measured(&body(document)), b"HTTP/1.1 404 No\r\n\r\n".to_vec()].concat())
     });
     assert_known(&visit(&world.server, &url).await, "early hints");
+    let url = put(&world, "/kept-open", |document| Reply::Stalled(measured(&body(document))));
+    assert_known(&visit(&world.server, &url).await, "the host would take another request");
+    let url = put(&world, "/trailers", |document| {
+        let mut bytes = chunked(&body(document));
+        bytes.truncate(bytes.len() - 2);
+        Reply::Bytes([&bytes[..], b"client_id: x\r\ncontent-type: text/html\r\n\r\n"].concat())
+    });
+    assert_known(&visit(&world.server, &url).await, "trailers mean nothing");
 }

@@ -237,6 +237,13 @@ async fn a_document_is_one_json_object_that_says_each_thing_once() {
     let spaced = format!("\r\n\t {good} \n");
     world.host.put(PATH, Reply::answer("200 OK", &[("content-type", "application/json")], spaced.as_bytes()));
     assert_known(&visit(&world.server, id).await, "space around it");
+    // A member is what JSON makes of it: escapes are a spelling of the text, not of another client.
+    world.server.sql("delete from clients where id = ?1", [id]);
+    let escaped = good.replace('/', "\\/").replace("client.test", "cl\\u0069ent.test");
+    world
+        .host
+        .put(PATH, Reply::answer("200 OK", &[("content-type", "application/json")], escaped.as_bytes()));
+    assert_known(&visit(&world.server, id).await, "escapes");
 }
 
 #[tokio::test]

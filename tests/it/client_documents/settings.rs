@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vestibule::config::{Flags, Switch, load};
 use vestibule::oauth::client::{Credential, RegisteredBy};
@@ -11,7 +11,7 @@ use vestibule::oauth::ids::ClientId;
 use vestibule::store::clients;
 
 use super::{NAME, PATH, World, assert_known, assert_refused, client, document, kept, visit};
-use crate::harness::{Browser, R1, Reply, Server, Tokens};
+use crate::harness::{Browser, House, R1, Reply, Server, Tokens};
 
 async fn promised(server: &Server) -> [Value; 2] {
     let paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -145,9 +145,27 @@ async fn a_cimd_22_the_owner_comes_first_also_while_the_document_is_on_its_way()
 }
 
 #[tokio::test]
+async fn a_cimd_22_the_owner_takes_a_documents_place_on_purpose_only() {
+    let world = World::new().await;
+    let tokens = world.client.tokens(&world.server, "alice", &[("resource", R1)]).await;
+    let (house, db) = (House::new(), world.server.app.store.path().to_str().expect("a path").to_owned());
+    let own = json!({ "clients": [{ "client_id": world.client.id, "public": true, "redirect_uris": ["https://own.test/cb"] }] });
+    std::fs::write(house.path("own.json"), own.to_string()).expect("the file");
+    let before = world.kept();
+    let refused = house.run(&["apply", "own.json", "--db", &db], "");
+    assert!(refused.status == Some(1) && refused.err.contains("vestibule client remove"), "{refused:?}");
+    assert_eq!(world.kept(), before);
+    house.ok(&["client", "remove", &world.client.id, "--db", &db], "");
+    house.ok(&["apply", "own.json", "--db", &db], "");
+    world.client.refresh(&world.server, tokens.refresh(), &[]).await.assert_refused("invalid_grant");
+    visit(&world.server, &world.client.id).await.assert_problem_page(400);
+    assert_eq!(kept(&world.server, &world.client.id).expect("the client").1, "https://own.test/cb");
+}
+
+#[tokio::test]
 async fn a_document_with_an_app_link_is_refused_where_the_owner_wants_none() {
     use vestibule::oauth::redirect_uri::AppLinks;
-    let link = serde_json::json!({ "redirect_uris": ["https://client.test/cb", "cursor://anysphere/cb"] });
+    let link = json!({ "redirect_uris": ["https://client.test/cb", "cursor://anysphere/cb"] });
     let world = World::with(|settings| settings.app_links = AppLinks::Refused).await;
     world.publish(&super::with(world.document(), link.clone()));
     assert_refused(&world.server, &world.client.id, 400, "(app_link)").await;

@@ -81,6 +81,7 @@ async fn a_cimd_02_c_cm_02_03_04_05_07_a_url_that_could_be_read_two_ways_is_refu
     for url in &urls {
         let answer = visit(&world.server, url).await;
         answer.assert_problem_page(400);
+        assert!(!answer.text().contains("<x>"), "it is shown as text: {}", answer.text());
         assert_eq!(world.server.audit()[0].3["reason"], "client_document_url", "{url}");
     }
     // These are no client_id at all.
@@ -163,6 +164,8 @@ async fn no_other_endpoint_asks_for_the_document_of_a_client_that_nobody_used() 
 #[tokio::test]
 async fn c_cm_12_a_ruri_33_redirects_are_those_of_the_document_and_only_a_loopback_port_is_free() {
     let world = World::new().await;
+    let redirects = json!(["https://client.test/cb", "http://127.0.0.1:3000/cb"]);
+    world.publish(&super::with(world.document(), json!({ "redirect_uris": redirects })));
     let go = async |redirect_uri: &str| {
         let client = crate::harness::ClientApp {
             redirect_uri: redirect_uri.to_owned(),
