@@ -11,7 +11,7 @@ use vestibule::store::clients;
 use vestibule::store::purge::{self, Retention};
 
 use super::{NAME, PATH, World, assert_known, client, document, kept, visit};
-use crate::harness::{Answer, Crowd, R1, Reply, Server, Tokens};
+use crate::harness::{Answer, Crowd, R1, Reply, Server, Tokens, settle, until};
 
 /// An authorization request that comes from this address.
 async fn visit_from(server: &Server, address: &str, id: &str) -> Answer {
@@ -36,13 +36,8 @@ async fn a_cimd_15_forty_at_once_for_one_unknown_client_are_one_request_to_its_h
     });
     let mut crowd = Crowd::open(&[&world.server], 40).await;
     let answering = async {
-        while world.host.hits() == 0 {
-            tokio::task::yield_now().await;
-        }
-        // All of them are here on this thread: until the others have come as far as the first.
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
+        until(|| world.host.hits() > 0).await;
+        settle().await;
         leave.add_permits(40);
     };
     let (answers, ()) = tokio::join!(crowd.ask(requests.collect()), answering);
@@ -63,9 +58,7 @@ async fn a_cimd_15_whoever_asks_and_leaves_takes_nobody_along() {
     let mut first = crate::harness::Connection::open(&world.server).await;
     let request = world.server.get(&target).into_request();
     let leaver = tokio::spawn(async move { first.send(request).await });
-    while world.host.hits() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| world.host.hits() > 0).await;
     let second = async {
         let answer = visit(&world.server, &world.client.id).await;
         assert_known(&answer, "whoever stays");

@@ -11,7 +11,7 @@ use vestibule::oauth::ids::ClientId;
 use vestibule::store::clients;
 
 use super::{NAME, PATH, World, assert_known, assert_refused, client, document, kept, visit};
-use crate::harness::{Browser, House, R1, Reply, Server, Tokens};
+use crate::harness::{Browser, House, R1, Reply, Server, Tokens, until};
 
 async fn promised(server: &Server) -> [Value; 2] {
     let paths = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
@@ -125,9 +125,7 @@ async fn a_cimd_22_the_owner_comes_first_also_while_the_document_is_on_its_way()
     let leave = Arc::new(Semaphore::new(0));
     world.host.put(PATH, Reply::json(&document(&world.client.id)).held(&leave));
     let adding = async {
-        while world.host.hits() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| world.host.hits() > 0).await;
         let code = [GrantType::AuthorizationCode];
         let own =
             crate::harness::client(&world.client.id, Credential::Public, &["https://own.test/cb"], &code);

@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
-use super::{PATH, client, document, kept};
-use crate::harness::{
-    Answer, Browser, ClientApp, ClientKey, Connection, Host, Listening, R1, Reply, Server, Tokens,
-};
 use serde_json::json;
+use tokio::task::JoinSet;
 use vestibule::oauth::client::{Assertion, Client, Credential, KeySource, RegisteredBy};
 use vestibule::oauth::client_assertion::ASSERTION_TYPE;
 use vestibule::oauth::grant_type::GrantType;
 use vestibule::oauth::key_set_url::KeySetUrl;
 use vestibule::store::clients;
+
+use super::{PATH, client, document, kept};
+use crate::harness::{
+    Answer, Browser, ClientApp, ClientKey, Connection, Host, Listening, R1, Reply, Server, Tokens, settle,
+    until,
+};
 
 /// How many fetches may be under way at once.
 const AT_ONCE: usize = 8;
@@ -31,13 +32,6 @@ async fn leave(waiting: &mut JoinSet<(String, Answer, Duration)>, server: &Serve
         let answer = connection.send(request).await;
         (id, answer, begun.elapsed())
     });
-}
-
-/// Lets everything go on that can: the server, its host and all callers are on this thread.
-async fn settle() {
-    for _ in 0..1000 {
-        tokio::task::yield_now().await;
-    }
 }
 
 #[tokio::test]
@@ -93,12 +87,6 @@ async fn a_cimd_10_a_fetch_ends_after_five_seconds_and_keeps_nobody_else_waiting
     let log = listening.end();
     assert_eq!(log.matches("too_slow").count(), AT_ONCE, "{log}");
     assert_eq!(log.matches("(crowded)").count(), 1, "{log}");
-}
-
-async fn until(done: impl Fn() -> bool) {
-    while !done() {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// A client that registered itself, with keys at the host that hangs.

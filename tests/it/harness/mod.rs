@@ -18,7 +18,7 @@ pub use answer::Answer;
 pub use browser::Browser;
 pub use client_app::{ClientApp, Pkce, Tokens};
 pub use client_key::ClientKey;
-pub use crowd::{Connection, Crowd};
+pub use crowd::{Connection, Crowd, settle, until};
 pub use host::{Host, Reply, Resolver};
 pub use listening::Listening;
 pub use person::{Person, Wire, ask};

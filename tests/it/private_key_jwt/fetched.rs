@@ -10,7 +10,9 @@ use vestibule::crypto::public_key::AssertionAlgorithm;
 use vestibule::oauth::key_set_url::KeySetUrl;
 
 use super::{ASKED, add_machine_at, by_key, named, reason, token};
-use crate::harness::{Answer, ClientApp, ClientKey, Crowd, Host, Reply, Resolver, Server, Tokens};
+use crate::harness::{
+    Answer, ClientApp, ClientKey, Crowd, Host, Reply, Resolver, Server, Tokens, settle, until,
+};
 
 const NAME: &str = "keys.test";
 const PATH: &str = "/jwks.json";
@@ -347,13 +349,8 @@ async fn the_first_requests_of_a_client_share_one_fetch() {
         world.server.post("/oauth/token").form(&[&ASKED[..], &by_key(&assertion)].concat())
     });
     let answering = async {
-        while world.host.hits() == 0 {
-            tokio::task::yield_now().await;
-        }
-        // All of them are here on this thread: until the others have come as far as the first.
-        for _ in 0..1000 {
-            tokio::task::yield_now().await;
-        }
+        until(|| world.host.hits() > 0).await;
+        settle().await;
         leave.add_permits(20);
     };
     let (answers, ()) = tokio::join!(crowd.ask(requests.collect()), answering);
