@@ -57,8 +57,8 @@ async fn c_cm_20_whoever_agreed_is_asked_again_when_name_redirects_or_keys_have_
         json!({ "redirect_uris": ["https://client.test/cb"] }),
         keyed(0),
         keyed(1),
-        fetched("/a"),
         fetched("/b"),
+        fetched("/a"),
         offered,
         json!({}),
     ] {

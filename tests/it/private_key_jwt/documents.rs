@@ -31,6 +31,10 @@ impl World {
 
     /// Fresh for a minute.
     fn publish(&self, more: &Value) {
+        self.host.put(PATH, Reply::json_with(&[("cache-control", "max-age=60")], &self.document(more)));
+    }
+
+    fn document(&self, more: &Value) -> Value {
         let mut document = json!({
             "client_id": self.client.id, "client_name": "Chat", "redirect_uris": [self.client.redirect_uri],
             "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
@@ -38,7 +42,7 @@ impl World {
         for (name, value) in more.as_object().expect("an object") {
             document[name] = value.clone();
         }
-        self.host.put(PATH, Reply::json_with(&[("cache-control", "max-age=60")], &document));
+        document
     }
 
     fn publish_keys(&self, keys: &Value) {
@@ -190,9 +194,11 @@ async fn keys_in_a_document_are_changed_by_changing_the_document() {
     let inline =
         |key: &ClientKey| json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": key.jwks() });
     let world = World::with(&inline(&old)).await;
+    // Fresh for an hour: whoever has a new key need not wait for it.
+    world.host.put(PATH, Reply::json(&world.document(&inline(&old))));
     let tokens = Tokens::of(&world.redeem(&old, &world.code().await).await);
     let hits = world.host.hits();
-    world.publish(&inline(&new));
+    world.host.put(PATH, Reply::json(&world.document(&inline(&new))));
     world.refresh(&new, tokens.refresh()).await.assert_refused("invalid_client");
     assert_eq!(reason(&world.server), "assertion_kid_unknown", "it was read this minute");
     let tokens = Tokens::of(&world.refresh(&old, tokens.refresh()).await);

@@ -18,6 +18,7 @@ const NAME: &str = "keys.test";
 const PATH: &str = "/jwks.json";
 const ID: &str = "machine";
 const HOUR: i64 = 3600;
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
 
 /// A machine whose keys are at a host, and a server that reaches it.
 struct World {
@@ -243,6 +244,14 @@ async fn a_jwt_17_what_is_no_set_of_public_keys_is_refused_also_where_there_is_a
             let mend = world.server.audit()[0].3["mend"].as_str().expect("what mends it").to_owned();
             assert!(mend.contains(&world.host.url(NAME, PATH)) && mend.contains("jwks_uri"), "{mend}");
         }
+    }
+    // What is too long is not read to its end, if it has one.
+    for reply in [Reply::json(&large), Reply::Endless(HEAD.to_vec(), vec![b' '; 16 * 1024])] {
+        let world = World::new().await;
+        world.host.put(PATH, reply);
+        world.assert_refused(&world.key, "keys_refused").await;
+        let mend = world.server.audit()[0].3["mend"].as_str().expect("what mends it").to_owned();
+        assert!(mend.contains("(too_large: "), "{mend}");
     }
     // Twenty keys, the largest of them, are no fault.
     let world = World::new().await;
