@@ -59,18 +59,17 @@ async fn a_cimd_15_whoever_asks_and_leaves_takes_nobody_along() {
     let request = world.server.get(&target).into_request();
     let leaver = tokio::spawn(async move { first.send(request).await });
     until(|| world.host.hits() > 0).await;
-    let second = async {
-        let answer = visit(&world.server, &world.client.id).await;
-        assert_known(&answer, "whoever stays");
-    };
     let leaving = async {
+        // Until the second waits for what the first has asked for.
+        settle().await;
+        assert_eq!(world.host.hits(), 1);
         leaver.abort();
         assert!(leaver.await.is_err_and(|why| why.is_cancelled()));
-        // The host answers the second request only, if there is one, or the first for whoever took it over.
+        until(|| world.host.hits() == 2).await;
         leave.add_permits(2);
     };
-    tokio::join!(second, leaving);
-    assert!(world.host.hits() <= 2);
+    let (answer, ()) = tokio::join!(visit(&world.server, &world.client.id), leaving);
+    assert_known(&answer, "whoever stays asks in their place");
 }
 
 #[tokio::test]
