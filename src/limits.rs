@@ -25,7 +25,7 @@ pub enum Kind {
     Registration,
     /// Authorization requests from one address.
     Authorization,
-    /// Documents that are fetched for one address.
+    /// Documents and key sets that are fetched for one address.
     Fetch,
     /// Key sets that are fetched for one client before their time.
     KeyFetch,

@@ -18,7 +18,6 @@ use crate::limits::{Key, Kind, Wait};
 use crate::oauth::authorization_code::code_of;
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
 use crate::oauth::client::Client;
-use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{AuthorizationId, ClientId};
 use crate::oauth::params::Params;
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
@@ -139,7 +138,7 @@ impl Visit {
         let recorded = app.store.write(move |tx| {
             Entry::new(Event::AuthorizeRefused, &origin)
                 .client_id(&id)
-                .refused(ErrorCode::InvalidClient, why.reason())
+                .refused(why.code(), why.reason())
                 .mend(Some(&problem::mend_document(&why)))
                 .record(tx, now)
         });

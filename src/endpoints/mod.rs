@@ -162,8 +162,9 @@ async fn refuse_and_record(
     if caller.throttled.is_none() {
         let (origin, refused) = (caller.origin.clone(), refusal.clone());
         let recorded = app.store.write(move |tx| {
-            let (code, _) = refused.wire();
+            let ((code, _), mend) = (refused.wire(), mend(&refused));
             let entry = Entry::new(Event::TokenFailure, &origin).refused(code, refused.reason());
+            let entry = entry.mend(mend.as_deref());
             match &client {
                 Some(client) => entry.client_id(client).record(tx, now),
                 None => entry.record(tx, now),
@@ -181,9 +182,7 @@ fn mend(refusal: &TokenRefusal) -> Option<String> {
     match refusal {
         TokenRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
         TokenRefusal::Assertion(problem) => Some(problem.to_string()),
-        TokenRefusal::KeysRefused(why) | TokenRefusal::KeysUnavailable(why) => {
-            Some(format!("{why}: see that the client's jwks_uri answers with its public keys"))
-        }
+        TokenRefusal::KeysRefused(mend) | TokenRefusal::KeysUnavailable(mend) => Some(mend.clone()),
         _ => None,
     }
 }

@@ -10,10 +10,12 @@ mod fetch;
 mod flight;
 mod freshness;
 mod names;
+mod party;
 mod tls;
 
 pub use fetch::{FetchRefusal, Fetched, Fetcher};
 pub use names::Names;
+pub use party::Party;
 
 use std::io;
 use std::path::Path;

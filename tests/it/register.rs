@@ -1,6 +1,8 @@
 //! Dynamic client registration (RFC 7591): what real clients send, what they get, and what becomes of those that
 //! never come back.
 
+mod settings;
+
 use serde_json::{Value, json};
 use vestibule::clock::Seconds;
 use vestibule::store::purge::{self, Retention};
