@@ -121,6 +121,12 @@ impl Caller {
             throttled: app.limits.look(Kind::TokenGuess, key, now).err().map(|wait| wait.0),
         }
     }
+
+    /// Whether a refusal leaves a row. Beyond the limits it leaves none: the audit is not a stranger's to fill.
+    fn leaves_row(&self, app: &App, refusal: &TokenRefusal, now: UnixTime) -> bool {
+        self.throttled.is_none()
+            && (is_guess(refusal) || app.limits.take(Kind::RefusalRow, self.key, now).is_ok())
+    }
 }
 
 /// What the token, revocation and introspection endpoints begin with: who asks, and what the form says. `Err` is the
@@ -159,7 +165,7 @@ async fn refuse_and_record(
     refusal: TokenRefusal,
     now: UnixTime,
 ) -> Response {
-    if caller.throttled.is_none() {
+    if caller.leaves_row(app, &refusal, now) {
         let (origin, refused) = (caller.origin.clone(), refusal.clone());
         let recorded = app.store.write(move |tx| {
             let ((code, _), mend) = (refused.wire(), mend(&refused));

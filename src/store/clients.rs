@@ -112,12 +112,14 @@ pub fn insert(tx: &WriteTx<'_>, client: &Client, metadata: &str) -> Result<bool,
     Ok(added == 1)
 }
 
-/// Nobody who comes is turned away because others came before: of those that were never used, the oldest go.
+/// Nobody who comes is turned away because others came before: of those that were never used, the oldest go, and last of all
+/// those with which somebody is just signing in.
 fn make_room(tx: &WriteTx<'_>) -> Result<(), Fault> {
     tx.execute(
         "make room for a client",
         "delete from clients where id in
-           (select id from clients where first_used_at is null and registered_by <> 'owner' order by created_at
+           (select id from clients where first_used_at is null and registered_by <> 'owner'
+            order by exists (select 1 from authorizations where client_id = clients.id), created_at
             limit max(0, (select count(*) from clients where first_used_at is null and registered_by <> 'owner') - ?1))",
         params![UNUSED_MAX - 1],
     )
