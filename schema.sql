@@ -6,7 +6,7 @@
 create table instance (
     id integer primary key check (id = 1),
     issuer text not null,                       -- the issuer identifier, byte for byte
-    chain_key blob not null check (length(chain_key) = 32), -- derives and tags refresh tokens
+    chain_key blob not null check (length(chain_key) = 32), -- derives codes and refresh tokens, and tags these
     created_at integer not null,
     revision integer not null default 0         -- of the resources and the keys; those who keep a copy look at it
 ) strict;

@@ -25,7 +25,7 @@ pub enum Kind {
     Registration,
     /// Authorization requests from one address.
     Authorization,
-    /// Documents that are fetched for one address.
+    /// Documents and key sets that are fetched for one address.
     Fetch,
     /// Key sets that are fetched for one client before their time.
     KeyFetch,
@@ -33,6 +33,8 @@ pub enum Kind {
     TokenGuess,
     /// Wrong secrets for one client.
     SecretOfClient,
+    /// Rows in the audit about what one address was refused, though it was no guess.
+    RefusalRow,
 }
 
 impl Kind {
@@ -49,6 +51,7 @@ impl Kind {
             Self::KeyFetch => Budget { burst: 2, refill: Seconds::minutes(1) },
             Self::TokenGuess => Budget { burst: 100, refill: Seconds::new(1) },
             Self::SecretOfClient => Budget { burst: 100, refill: Seconds::new(1) },
+            Self::RefusalRow => Budget { burst: 300, refill: Seconds::new(1) },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sockets: accept, caps, deadlines, drain; one log line per request.
 //!
-//! Every request ends in exactly one answer and one line, whatever the handler does: [`answer`] owns both,
+//! Every request ends in exactly one answer and one line, whatever the handler does: `answer` owns both,
 //! so no handler has to remember them. What a request is for is never known here.
 
 use std::borrow::Cow;

@@ -12,10 +12,10 @@ use crate::oauth::client::{Client, RegisteredBy};
 use crate::oauth::client_document;
 use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::document_url::DocumentUrl;
-use crate::oauth::error::Malformed;
+use crate::oauth::error::{ErrorCode, Malformed};
 use crate::oauth::ids::ClientId;
 use crate::oauth::refusal::DocumentRefusal;
-use crate::outgoing::FetchRefusal;
+use crate::outgoing::{FetchRefusal, Party};
 use crate::store::client_documents::{self, Copy};
 use crate::store::{Fault, WriteTx, clients, consents};
 
@@ -77,6 +77,14 @@ impl DocumentProblem {
             Self::Document(_) => "client_document_refused",
         }
     }
+
+    /// The word for a program, and for the audit.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Fetch(why) if why.is_outage() => ErrorCode::TemporarilyUnavailable,
+            _ => ErrorCode::InvalidClient,
+        }
+    }
 }
 
 /// How old a copy may be that is used without asking.
@@ -101,10 +109,9 @@ pub async fn learn(
     if !DocumentUrl::is_meant_by(id) {
         return Ok(());
     }
-    let (by, copy) = app.store.read(|tx| {
-        let by = clients::find(tx, id)?.map(|client| client.registered_by);
-        Ok((by, client_documents::find(tx, id)?))
-    })?;
+    let (client, copy) =
+        app.store.read(|tx| Ok((clients::find(tx, id)?, client_documents::find(tx, id)?)))?;
+    let by = client.as_ref().map(|client| client.registered_by);
     if matches!(by, Some(RegisteredBy::Owner | RegisteredBy::Itself)) {
         return Ok(());
     }
@@ -122,7 +129,8 @@ pub async fn learn(
     if let Err(Wait(wait)) = app.limits.take(Kind::Fetch, payer, now) {
         return if still_serves { Ok(()) } else { Err(Unlearnt::Busy(wait)) };
     }
-    match app.fetcher.fetch(url.url(), app.settings.client_documents.bytes_max).await {
+    let party = client.as_ref().map_or(Party::Stranger, party_of);
+    match app.fetcher.fetch(url.url(), app.settings.client_documents.bytes_max, party).await {
         Ok(fetched) => {
             let read = client_document::read(&url, &fetched.body, app.settings.app_links, now);
             let (client, metadata) = read.map_err(DocumentProblem::Document)?;
@@ -135,6 +143,14 @@ pub async fn learn(
             Ok(())
         }
         Err(why) => Err(DocumentProblem::Fetch(why).into()),
+    }
+}
+
+/// For whom a client's documents are fetched.
+pub(super) fn party_of(client: &Client) -> Party {
+    match (client.registered_by, client.first_used_at) {
+        (RegisteredBy::Itself | RegisteredBy::Document, None) => Party::Stranger,
+        (RegisteredBy::Owner, _) | (_, Some(_)) => Party::Known,
     }
 }
 
@@ -174,9 +190,7 @@ fn keep(
         // Somebody added a client of that name while its document was on its way.
         Some(known) if known.registered_by != RegisteredBy::Document => return Ok(()),
         Some(known) => {
-            let is_same = known.name == client.name
-                && known.redirect_uris == client.redirect_uris
-                && known.credential == client.credential;
+            let is_same = known.identity() == client.identity();
             clients::update(tx, client)?;
             clients::set_metadata(tx, &client.id, &metadata)?;
             if !is_same {

@@ -1,10 +1,10 @@
 //! The public keys of a client whose metadata says where they are: fetched when they are needed and not fresh.
 
 use super::App;
-use super::client_documents::Freshness;
+use super::client_documents::{Freshness, party_of};
 use crate::clock::{Seconds, UnixTime};
 use crate::limits::{Key, Kind};
-use crate::oauth::ids::ClientId;
+use crate::oauth::client::Client;
 use crate::oauth::key_set::{KeySet, KeySetProblem};
 use crate::oauth::key_set_url::KeySetUrl;
 use crate::outgoing::FetchRefusal;
@@ -40,14 +40,16 @@ impl From<Fault> for NoKeys {
     }
 }
 
-/// The keys at `url`, as the client with this id publishes them.
+/// The keys at `url`, as this client publishes them. `payer` is who has them fetched, if need be.
 pub async fn find(
     app: &App,
-    id: &ClientId,
+    client: &Client,
     url: &KeySetUrl,
     freshness: Freshness,
+    payer: Key,
     now: UnixTime,
 ) -> Result<KeySet, NoKeys> {
+    let (id, party) = (&client.id, party_of(client));
     let copy = app.store.read(|tx| client_key_sets::find(tx, id, url))?;
     let is_fresh = |copy: &Copy| {
         let until = match freshness {
@@ -61,11 +63,15 @@ pub async fn find(
         return Ok(copy.keys.clone());
     }
     let copy = copy.filter(still_serves);
-    // Whoever knows a client's name can write assertions in it, and each could cost its host a request.
-    if app.limits.take(Kind::KeyFetch, Key::client(id), now).is_err() {
+    // Whoever knows a client's name can write assertions in it, and each could cost its host a request; whoever joins a
+    // fetch that is under way costs it none. And one address could register clients by the hundred, whose hosts are slow.
+    let joins = app.fetcher.is_fetching(url.url(), BYTES_MAX, party);
+    let may_ask = (joins || app.limits.take(Kind::KeyFetch, Key::client(id), now).is_ok())
+        && app.limits.take(Kind::Fetch, payer, now).is_ok();
+    if !may_ask {
         return copy.map(|copy| copy.keys).ok_or(NoKeys::TooOften);
     }
-    match app.fetcher.fetch(url.url(), BYTES_MAX).await {
+    match app.fetcher.fetch(url.url(), BYTES_MAX, party).await {
         Ok(fetched) => {
             let keys = KeySet::parse(&fetched.body).map_err(NoKeys::Malformed)?;
             let copy = Copy { keys: keys.clone(), fetched_at: now, fresh_until: now.plus(fetched.fresh_for) };

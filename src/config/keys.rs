@@ -408,16 +408,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ']).filter(|word| !word.is_empty())
 }
 
-/// The hash of the token in a file. Where it is too short to keep anybody out, the message says how to make one.
+/// The hash of the token in a file. Where it is too short to keep anybody out, or could not be sent as a Bearer token
+/// (RFC 6750 2.1) and would keep everybody out, the message says how to make one.
 fn token_in(path: &Path) -> Result<SecretHash, String> {
     const BYTES: std::ops::RangeInclusive<usize> = 20..=512;
     let text = std::fs::read_to_string(path).map_err(|why| {
         format!("{} cannot be read ({why}): name a file with the token in it", path.display())
     })?;
     let token = text.trim();
-    if !BYTES.contains(&token.len()) || !token.bytes().all(|b| b.is_ascii_graphic()) {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+    if !BYTES.contains(&token.len()) || !token.bytes().all(known) {
         return Err(format!(
-            "{} holds no token of 20 to 512 visible ASCII characters: make one with openssl rand -hex 32",
+            "{} holds no token of 20 to 512 letters, digits and -._~+/=: make one with openssl rand -hex 32",
             path.display()
         ));
     }

@@ -1,7 +1,7 @@
 //! The authorization endpoint (RFC 6749 3.1), and the one dispatcher of the browser flow.
 //!
 //! A request is checked once and kept as a row; the pages carry its id. After every step the browser comes back here,
-//! and [`decide`] says what is next, so no page needs to know another, and a second factor would be one more [`Step`].
+//! and `decide` says what is next, so no page needs to know another, and a second factor would be one more `Step`.
 
 mod decide;
 
@@ -18,7 +18,6 @@ use crate::limits::{Key, Kind, Wait};
 use crate::oauth::authorization_code::code_of;
 use crate::oauth::authorize_request::{AuthorizeRequest, Callback, Prompt};
 use crate::oauth::client::Client;
-use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{AuthorizationId, ClientId};
 use crate::oauth::params::Params;
 use crate::oauth::refusal::{AuthorizeRefusal, PageRefusal};
@@ -139,7 +138,7 @@ impl Visit {
         let recorded = app.store.write(move |tx| {
             Entry::new(Event::AuthorizeRefused, &origin)
                 .client_id(&id)
-                .refused(ErrorCode::InvalidClient, why.reason())
+                .refused(why.code(), why.reason())
                 .mend(Some(&problem::mend_document(&why)))
                 .record(tx, now)
         });

@@ -1,12 +1,15 @@
 //! Client authentication by key (RFC 7523 2.2): from an assertion to proof, which it is good for once.
 
+use std::fmt::Display;
+
 use super::{Caller, Stop};
-use crate::app::App;
 use crate::app::client_documents::{self, Freshness, Unlearnt};
 use crate::app::client_keys::{self, NoKeys};
+use crate::app::{App, problem};
 use crate::clock::UnixTime;
 use crate::oauth::client::{Client, Credential, KeySource, RegisteredBy};
 use crate::oauth::client_assertion::{ClientAssertion, VerifiedAssertion};
+use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::ClientId;
 use crate::oauth::key_set::KeySet;
 use crate::oauth::metadata::path;
@@ -51,26 +54,39 @@ async fn keys(
         match client_documents::learn(app, id, freshness, &caller.origin, caller.key, now).await {
             Ok(()) => client = find(app, id)?,
             Err(Unlearnt::Fault(why)) => return Err(why.into()),
-            Err(Unlearnt::Busy(_)) => return Err(Refusal::KeysUnavailable("too_often".to_owned()).into()),
-            Err(Unlearnt::Refused(why)) => return Err(Refusal::KeysRefused(why.reason().to_owned()).into()),
+            Err(Unlearnt::Busy(_)) => return Err(too_often()),
+            Err(Unlearnt::Refused(why)) => {
+                let mend = problem::mend_document(&why);
+                return Err(Stop::Refused(match why.code() {
+                    ErrorCode::TemporarilyUnavailable => Refusal::KeysUnavailable(mend),
+                    _ => Refusal::KeysRefused(mend),
+                }));
+            }
         }
     }
-    let Credential::Keys { source, .. } = client.credential else {
+    let Credential::Keys { source, .. } = &client.credential else {
         return Err(Refusal::AssertionUnexpected.into());
     };
     let url = match source {
-        KeySource::Here(keys) => return Ok(keys),
+        KeySource::Here(keys) => return Ok(keys.clone()),
         KeySource::At(url) => url,
     };
-    client_keys::find(app, id, &url, freshness, now).await.map_err(|why| match why {
+    // The log cuts what is long, and the URL is a stranger's.
+    let mend = |why: &dyn Display| {
+        format!("see that the client's jwks_uri answers with its public keys ({why}: {})", url.as_str())
+    };
+    client_keys::find(app, &client, url, freshness, caller.key, now).await.map_err(|why| match why {
         NoKeys::Fault(why) => Stop::Fault(why),
-        NoKeys::Fetch(why) if why.is_outage() => {
-            Stop::Refused(Refusal::KeysUnavailable(format!("{}: {why}", url.as_str())))
-        }
-        NoKeys::Fetch(why) => Stop::Refused(Refusal::KeysRefused(format!("{}: {why}", url.as_str()))),
-        NoKeys::Malformed(why) => Stop::Refused(Refusal::KeysRefused(format!("{}: {why}", url.as_str()))),
-        NoKeys::TooOften => Stop::Refused(Refusal::KeysUnavailable("too_often".to_owned())),
+        NoKeys::Fetch(why) if why.is_outage() => Stop::Refused(Refusal::KeysUnavailable(mend(&why))),
+        NoKeys::Fetch(why) => Stop::Refused(Refusal::KeysRefused(mend(&why))),
+        NoKeys::Malformed(why) => Stop::Refused(Refusal::KeysRefused(mend(&why))),
+        NoKeys::TooOften => too_often(),
     })
+}
+
+fn too_often() -> Stop<Refusal> {
+    let mend = "its keys were asked for too often, and there is no copy to use meanwhile: wait a minute";
+    Stop::Refused(Refusal::KeysUnavailable(mend.to_owned()))
 }
 
 fn find(app: &App, id: &ClientId) -> Result<Client, Stop<Refusal>> {

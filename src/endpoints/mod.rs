@@ -121,6 +121,12 @@ impl Caller {
             throttled: app.limits.look(Kind::TokenGuess, key, now).err().map(|wait| wait.0),
         }
     }
+
+    /// Whether a refusal leaves a row. Beyond the limits it leaves none: the audit is not a stranger's to fill.
+    fn leaves_row(&self, app: &App, refusal: &TokenRefusal, now: UnixTime) -> bool {
+        self.throttled.is_none()
+            && (is_guess(refusal) || app.limits.take(Kind::RefusalRow, self.key, now).is_ok())
+    }
 }
 
 /// What the token, revocation and introspection endpoints begin with: who asks, and what the form says. `Err` is the
@@ -159,11 +165,12 @@ async fn refuse_and_record(
     refusal: TokenRefusal,
     now: UnixTime,
 ) -> Response {
-    if caller.throttled.is_none() {
+    if caller.leaves_row(app, &refusal, now) {
         let (origin, refused) = (caller.origin.clone(), refusal.clone());
         let recorded = app.store.write(move |tx| {
-            let (code, _) = refused.wire();
+            let ((code, _), mend) = (refused.wire(), mend(&refused));
             let entry = Entry::new(Event::TokenFailure, &origin).refused(code, refused.reason());
+            let entry = entry.mend(mend.as_deref());
             match &client {
                 Some(client) => entry.client_id(client).record(tx, now),
                 None => entry.record(tx, now),
@@ -181,9 +188,7 @@ fn mend(refusal: &TokenRefusal) -> Option<String> {
     match refusal {
         TokenRefusal::ResourceUnknown(unknown) => unknown.first().map(|uri| register_command(uri.as_str())),
         TokenRefusal::Assertion(problem) => Some(problem.to_string()),
-        TokenRefusal::KeysRefused(why) | TokenRefusal::KeysUnavailable(why) => {
-            Some(format!("{why}: see that the client's jwks_uri answers with its public keys"))
-        }
+        TokenRefusal::KeysRefused(mend) | TokenRefusal::KeysUnavailable(mend) => Some(mend.clone()),
         _ => None,
     }
 }

@@ -137,6 +137,25 @@ impl Client {
         }
     }
 
+    /// What people agree to when they agree to it, as one text: its name, where its answers may go, and how it proves
+    /// who it is. Where that has changed, they have to be asked again.
+    pub fn identity(&self) -> String {
+        let redirect_uris: Vec<_> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
+        let credential = match &self.credential {
+            // A new secret is the same client.
+            Credential::Public | Credential::Secret { .. } => String::new(),
+            Credential::Keys { source: KeySource::Here(keys), assertion } => {
+                format!("{} {}", assertion.as_str(), keys.to_json())
+            }
+            Credential::Keys { source: KeySource::At(url), assertion } => {
+                format!("{} {}", assertion.as_str(), url.as_str())
+            }
+        };
+        let method = self.credential.method().as_str();
+        // The name is in quotes, and nothing else has spaces in it.
+        format!("{:?} {} {method} {credential}", self.name, redirect_uris.join(" "))
+    }
+
     /// Whether it may use this grant.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)

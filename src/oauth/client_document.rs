@@ -11,6 +11,7 @@ use super::client::{Assertion, Client, Credential, RegisteredBy};
 use super::client_metadata::{ClientMetadata, Sent, text};
 use super::document_url::DocumentUrl;
 use super::grant_type::{AuthMethod, GrantType};
+use super::key_set::{KeySet, KeySetProblem};
 use super::redirect_uri::AppLinks;
 use super::refusal::DocumentRefusal as Refusal;
 use super::refusal::RegistrationRefusal;
@@ -29,6 +30,10 @@ pub fn read(
     }
     if !sent.client_secret.is_null() || !sent.client_secret_expires_at.is_null() {
         return Err(Refusal::Secret);
+    }
+    // Whether or not it would be used: whoever publishes it has lost it.
+    if KeySet::from_value(&sent.jwks) == Err(KeySetProblem::PrivateKey) {
+        return Err(RegistrationRefusal::KeysMalformed.into());
     }
     let name = text(&sent.client_name, "client_name")?.ok_or(Refusal::NameMissing)?;
     let client = Client {

@@ -3,7 +3,7 @@
 //! A stranger chooses what is fetched, so an address that this machine reaches and the stranger does not is a way in
 //! (RFC 6890, the IANA registries of special-purpose addresses). What is not known to be public is special.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Whether an address is one of a public server: of no special-purpose block, and no other spelling of one.
 pub(super) fn is_public(address: IpAddr) -> bool {
@@ -67,9 +67,64 @@ fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
+/// Whether an address is of this very machine, or of its site. A house numbers all its machines publicly in IPv6 and
+/// keeps the world out at its door; and a machine's firewall stands between it and others, not between it and itself.
+pub(super) fn is_of_this_site(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    own_address_towards(address).is_some_and(|own| is_one_site(own, address))
+}
+
+/// What this machine would send from. The kernel is asked for the way, and nothing is sent.
+fn own_address_towards(address: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((address, 443)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn is_one_site(own: IpAddr, other: IpAddr) -> bool {
+    /// What a home is given at least, where it is given more than one network (RFC 6177 2).
+    const SITE_PREFIX: u32 = 56;
+    match (own, other) {
+        (IpAddr::V4(own), IpAddr::V4(other)) => own == other,
+        (IpAddr::V6(own), IpAddr::V6(other)) => {
+            (u128::from(own) ^ u128::from(other)).leading_zeros() >= SITE_PREFIX
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_public_address_of_this_machine_or_of_its_site_is_inside() {
+        let one = |own: &str, other: &str| is_one_site(own.parse().unwrap(), other.parse().unwrap());
+        for (own, other) in [
+            ("2a02:8070:1:2300::5", "2a02:8070:1:2300::10"),
+            ("2a02:8070:1:2300::5", "2a02:8070:1:23ff:ffff::1"),
+            ("1.1.1.1", "1.1.1.1"),
+        ] {
+            assert!(one(own, other), "{other}");
+        }
+        for (own, other) in [
+            ("2a02:8070:1:2300::5", "2a02:8070:1:2400::5"),
+            ("2a02:8070:1:2300::5", "2606:4700::1111"),
+            ("1.1.1.1", "1.1.1.2"),
+            ("192.168.1.5", "1.1.1.1"),
+            ("fd00::5", "2606:4700::1111"),
+            ("192.168.1.5", "2606:4700::1111"),
+        ] {
+            assert!(!one(own, other), "{other}");
+        }
+        assert!(is_of_this_site(Ipv4Addr::LOCALHOST.into()), "whoever sends there sends to itself");
+        assert!(is_of_this_site(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into()));
+        assert!(!is_of_this_site(Ipv4Addr::new(1, 1, 1, 1).into()));
+    }
 
     fn public(text: &str) -> bool {
         is_public(text.parse().unwrap_or_else(|_| panic!("{text} is an address")))

@@ -18,10 +18,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::address::is_public;
+use super::address::{is_of_this_site, is_public};
 use super::flight::Airspace;
 use super::freshness;
 use super::names::Names;
+use super::party::{Party, Turns};
 use super::tls::Tls;
 use crate::clock::Seconds;
 use crate::http::Networks;
@@ -32,8 +33,15 @@ const TIME: Duration = Duration::from_secs(5);
 /// How long one of several addresses may take to answer.
 const CONNECT_TIME: Duration = Duration::from_secs(2);
 
-/// How many fetches may be under way at once.
+/// How many addresses of one host are tried. Whoever runs its name could otherwise have this server knock at as many
+/// doors of others as fit into an answer.
+const ADDRESSES_MAX: usize = 8;
+
+/// How many fetches of one party may be under way at once.
 const AT_ONCE: usize = 8;
+
+/// How much of what TLS says of a failure is told: it may name every name of a stranger's certificate.
+const TLS_CHARS_MAX: usize = 80;
 
 /// Room for the head of an answer.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -46,7 +54,7 @@ pub struct Fetcher {
     names: Names,
     permitted: Networks,
     tls: Tls,
-    turns: Semaphore,
+    turns: Turns<Semaphore>,
     airspace: Airspace,
 }
 
@@ -111,7 +119,7 @@ impl FetchRefusal {
     }
 
     /// Whether the host may be well again in a moment, so that what it said before still counts. A host that says that
-    /// there is no such document has spoken, and so has one that sends another thing.
+    /// there is no such document has spoken, and so has one that sends another thing, or elsewhere.
     pub const fn is_outage(&self) -> bool {
         match self {
             Self::NameUnknown
@@ -120,7 +128,7 @@ impl FetchRefusal {
             | Self::TooSlow
             | Self::Broken
             | Self::Crowded => true,
-            Self::Status(status) => !matches!(status, 404 | 410),
+            Self::Status(status) => !matches!(status, 200..=399 | 404 | 410),
             Self::UrlUnsuitable
             | Self::NameSpecial
             | Self::AddressSpecial(_)
@@ -151,24 +159,28 @@ impl Fetcher {
             names,
             permitted,
             tls: Tls::new(own_roots),
-            turns: Semaphore::new(AT_ONCE),
+            turns: Turns::new(AT_ONCE),
             airspace: Airspace::default(),
         }
     }
 
     /// The document at `url`, if it is there within five seconds and has at most `bytes_max` bytes.
-    pub async fn fetch(&self, url: &Url, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
+    pub async fn fetch(&self, url: &Url, bytes_max: usize, party: Party) -> Result<Fetched, FetchRefusal> {
         // What may be refused unasked is, before anything is counted or looked up.
         let host = self.host_of(url)?;
-        // Whoever waits for less must not be handed more.
-        let seat = self.airspace.board(format!("{bytes_max} {url}"));
+        let seat = self.airspace.board(flight_of(url, bytes_max, party));
         seat.outcome(async {
-            let turn = self.airspace.host_turn(host).ok_or(FetchRefusal::Crowded)?;
-            let fetched = tokio::time::timeout(TIME, self.fetch_alone(url, host, bytes_max)).await;
+            let turn = self.airspace.host_turn(host, party).ok_or(FetchRefusal::Crowded)?;
+            let fetched = tokio::time::timeout(TIME, self.fetch_alone(url, host, bytes_max, party)).await;
             drop(turn);
             fetched.unwrap_or(Err(FetchRefusal::TooSlow))
         })
         .await
+    }
+
+    /// Whether that very document is being fetched, so that one more who asks for it costs its host nothing.
+    pub fn is_fetching(&self, url: &Url, bytes_max: usize, party: Party) -> bool {
+        self.airspace.is_under_way(&flight_of(url, bytes_max, party))
     }
 
     /// The host, if its name alone is no reason against it.
@@ -195,29 +207,41 @@ impl Fetcher {
         Err(FetchRefusal::AddressSpecial(address))
     }
 
-    async fn fetch_alone(&self, url: &Url, host: &str, bytes_max: usize) -> Result<Fetched, FetchRefusal> {
-        let _turn = self.turns.acquire().await.map_err(|_| FetchRefusal::Crowded)?;
-        let stream = self.connect(url, host).await?;
-        let stream =
-            self.tls.connect(host, stream).await.map_err(|why| FetchRefusal::Tls(why.to_string()))?;
+    async fn fetch_alone(
+        &self,
+        url: &Url,
+        host: &str,
+        bytes_max: usize,
+        party: Party,
+    ) -> Result<Fetched, FetchRefusal> {
+        let _turn = self.turns.of(party).acquire().await.map_err(|_| FetchRefusal::Crowded)?;
+        let stream = self.connect(url, host, party).await?;
+        let stream = self
+            .tls
+            .connect(host, stream)
+            .await
+            .map_err(|why| FetchRefusal::Tls(why.to_string().chars().take(TLS_CHARS_MAX).collect()))?;
         let response = ask(stream, url).await?;
         read(response, bytes_max).await
     }
 
     /// Asks for the addresses once, looks at all of them, and connects to one that it looked at. One address of the
     /// house among public ones makes the name suspect as a whole.
-    async fn connect(&self, url: &Url, host: &str) -> Result<TcpStream, FetchRefusal> {
+    async fn connect(&self, url: &Url, host: &str, party: Party) -> Result<TcpStream, FetchRefusal> {
         let port = url.port_or_known_default().ok_or(FetchRefusal::UrlUnsuitable)?;
         let addresses = match url.host() {
             Some(Host::Ipv4(ip)) => vec![SocketAddr::from((ip, port))],
             Some(Host::Ipv6(ip)) => vec![SocketAddr::from((ip, port))],
-            _ => self.names.look_up(host, port).await.map_err(|_| FetchRefusal::NameUnknown)?,
+            _ => self.names.look_up(host, port, party).await.map_err(|_| FetchRefusal::NameUnknown)?,
         };
         for address in &addresses {
             self.check(address.ip())?;
         }
         let mut refusal = FetchRefusal::NameUnknown;
-        for address in addresses {
+        for address in addresses.into_iter().take(ADDRESSES_MAX) {
+            if is_of_this_site(address.ip()) && !self.permitted.contains(address.ip()) {
+                return Err(FetchRefusal::AddressSpecial(address.ip()));
+            }
             match tokio::time::timeout(CONNECT_TIME, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(_)) | Err(_) => refusal = FetchRefusal::Unreachable,
@@ -225,6 +249,11 @@ impl Fetcher {
         }
         Err(refusal)
     }
+}
+
+/// What can be shared of a fetch: whoever waits for less must not be handed more, and a stranger's waits longer.
+fn flight_of(url: &Url, bytes_max: usize, party: Party) -> String {
+    format!("{party:?} {bytes_max} {url}")
 }
 
 /// Names that only a local resolver gives a meaning to (RFC 6761, RFC 6762, RFC 8375, and what home routers use).

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::fetch::{FetchRefusal, Fetched};
+use super::party::Party;
 
-/// How many fetches one host may keep busy: a slow one must not take the turns of all.
+/// How many fetches of one party a host may keep busy: a slow one must not take the turns of all.
 const PER_HOST: usize = 2;
 
 type Outcome = Result<Fetched, FetchRefusal>;
@@ -15,7 +16,7 @@ type Outcome = Result<Fetched, FetchRefusal>;
 #[derive(Default)]
 struct Flights {
     by_url: HashMap<String, Arc<OnceCell<Outcome>>>,
-    by_host: HashMap<String, usize>,
+    by_host: HashMap<(Party, String), usize>,
 }
 
 /// The fetches that are under way.
@@ -32,7 +33,7 @@ pub(super) struct Seat<'a> {
 /// One of the few fetches from a host.
 pub(super) struct HostTurn<'a> {
     airspace: &'a Airspace,
-    host: String,
+    host: (Party, String),
 }
 
 impl Airspace {
@@ -41,14 +42,18 @@ impl Airspace {
         Seat { airspace: self, url, flight }
     }
 
-    pub(super) fn host_turn(&self, host: &str) -> Option<HostTurn<'_>> {
-        let mut flights = self.lock();
-        let busy = flights.by_host.entry(host.to_owned()).or_default();
+    pub(super) fn is_under_way(&self, url: &str) -> bool {
+        self.lock().by_url.contains_key(url)
+    }
+
+    pub(super) fn host_turn(&self, host: &str, party: Party) -> Option<HostTurn<'_>> {
+        let (mut flights, host) = (self.lock(), (party, host.to_owned()));
+        let busy = flights.by_host.entry(host.clone()).or_default();
         if *busy >= PER_HOST {
             return None;
         }
         *busy += 1;
-        Some(HostTurn { airspace: self, host: host.to_owned() })
+        Some(HostTurn { airspace: self, host })
     }
 
     fn lock(&self) -> MutexGuard<'_, Flights> {
@@ -127,12 +132,14 @@ mod tests {
     #[test]
     fn a_cimd_10_a_host_keeps_two_fetches_busy_and_no_more() {
         let airspace = Airspace::default();
-        let turns = [airspace.host_turn("slow.test"), airspace.host_turn("slow.test")];
+        let turn = |host| airspace.host_turn(host, Party::Stranger);
+        let turns = [turn("slow.test"), turn("slow.test")];
         assert!(turns.iter().all(Option::is_some));
-        assert!(airspace.host_turn("slow.test").is_none());
-        assert!(airspace.host_turn("other.test").is_some());
+        assert!(turn("slow.test").is_none());
+        assert!(turn("other.test").is_some());
+        assert!(airspace.host_turn("slow.test", Party::Known).is_some());
         drop(turns);
-        assert!(airspace.host_turn("slow.test").is_some());
+        assert!(turn("slow.test").is_some());
         assert!(airspace.lock().by_host.is_empty());
     }
 }

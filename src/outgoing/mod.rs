@@ -12,11 +12,13 @@ mod fetch;
 mod flight;
 mod freshness;
 mod names;
+mod party;
 mod tls;
 mod upstream;
 
 pub use fetch::{FetchRefusal, Fetched, Fetcher};
 pub use names::Names;
+pub use party::Party;
 pub use upstream::{Outbound, Reply, UpstreamRefusal, Upstreams};
 
 use std::io;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// How many questions may be open at once. The system's resolver keeps a thread for as long as it likes, also when
-/// nobody waits any more, and passwords need threads of the same pool.
+use super::party::{Party, Turns};
+
+/// How many questions of one party may be open at once. The system's resolver keeps a thread for as long as it likes,
+/// also when nobody waits any more, and passwords need threads of the same pool.
 const AT_ONCE: usize = 8;
 
 /// Who knows the addresses of names.
@@ -17,7 +19,7 @@ pub struct Names(Source);
 
 #[derive(Clone)]
 enum Source {
-    System(Arc<Semaphore>),
+    System(Arc<Turns<Arc<Semaphore>>>),
     ByHand(Arc<Answer>),
 }
 
@@ -26,7 +28,7 @@ type Answer = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 impl Names {
     /// The resolver of this machine.
     pub fn system() -> Self {
-        Self(Source::System(Arc::new(Semaphore::new(AT_ONCE))))
+        Self(Source::System(Arc::new(Turns::new(AT_ONCE))))
     }
 
     /// What `answer` says at each question, as a test wants it.
@@ -35,9 +37,9 @@ impl Names {
     }
 
     /// Every address of `host` with `port`; an address in place of a name is its own.
-    pub(super) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn look_up(&self, host: &str, port: u16, party: Party) -> io::Result<Vec<SocketAddr>> {
         let questions = match &self.0 {
-            Source::System(questions) => Arc::clone(questions),
+            Source::System(questions) => Arc::clone(questions.of(party)),
             Source::ByHand(answer) => {
                 return Ok(answer(host).into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
             }

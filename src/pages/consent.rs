@@ -117,10 +117,11 @@ impl Question {
         }
     }
 
-    /// Binds a form to the request and to what was shown: if the owner changes a resource while a person reads, their
-    /// yes is no yes to what it has become.
+    /// Binds a form to the request and to what was shown: if the owner changes a resource while a person reads, or a
+    /// client's document changes, their yes is no yes to what it has become.
     fn purpose(&self) -> String {
-        let mut purpose = format!("consent:{}", self.authorization.id.as_str());
+        let mut purpose =
+            format!("consent:{}\nclient {}", self.authorization.id.as_str(), self.client.identity());
         for terms in self.terms() {
             for resource in &terms.resources {
                 // Neither a URI nor a scope contains a line's end.

@@ -83,7 +83,7 @@ impl<'a> Held<'a> {
 /// Stores a client; `false` if the id is taken. `metadata` is its client metadata (RFC 7591) as JSON.
 pub fn insert(tx: &WriteTx<'_>, client: &Client, metadata: &str) -> Result<bool, Fault> {
     if client.registered_by != RegisteredBy::Owner {
-        make_room(tx)?;
+        make_room(tx, client.created_at)?;
     }
     let held = Held::by(client);
     let added = tx.execute(
@@ -112,14 +112,16 @@ pub fn insert(tx: &WriteTx<'_>, client: &Client, metadata: &str) -> Result<bool,
     Ok(added == 1)
 }
 
-/// Nobody who comes is turned away because others came before: of those that were never used, the oldest go.
-fn make_room(tx: &WriteTx<'_>) -> Result<(), Fault> {
+/// Nobody who comes is turned away because others came before: of those that were never used, the oldest go, and last of all
+/// those with which somebody is just signing in.
+fn make_room(tx: &WriteTx<'_>, now: UnixTime) -> Result<(), Fault> {
     tx.execute(
         "make room for a client",
         "delete from clients where id in
-           (select id from clients where first_used_at is null and registered_by <> 'owner' order by created_at
+           (select id from clients where first_used_at is null and registered_by <> 'owner'
+            order by exists (select 1 from authorizations where client_id = clients.id and expires_at > ?2), created_at
             limit max(0, (select count(*) from clients where first_used_at is null and registered_by <> 'owner') - ?1))",
-        params![UNUSED_MAX - 1],
+        params![UNUSED_MAX - 1, now],
     )
     .map(drop)
 }

@@ -1,18 +1,14 @@
 //! What is written down: every decision with whom it concerns, never a secret, and nothing that breaks its line.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use vestibule::clock::Seconds;
 use vestibule::http::TrustedProxies;
-use vestibule::log::{self, LogWriter};
 use vestibule::oauth::secret::{Secret, SecretKind};
 use vestibule::store::audit_logs::{self, Entry};
 use vestibule::store::{setup_link, users};
 
-use crate::harness::{Browser, ClientApp, PASSWORD, Pkce, R1, R2, SECRET, Server, Tokens};
+use crate::harness::{Browser, ClientApp, Listening, PASSWORD, Pkce, R1, R2, SECRET, Server, Tokens};
 
 /// Every row, the oldest first, with all its columns.
 fn rows(server: &Server) -> Vec<Entry> {
@@ -179,44 +175,6 @@ async fn a_log_04_the_peer_is_recorded_and_not_what_it_says_of_itself() {
         assert_eq!(row.ip.as_deref(), Some(recorded), "{said}");
         assert_eq!(row.user_agent.map(|agent| agent.len()), Some(256), "cut to what a page can show");
         assert_eq!(row.at, server.now());
-    }
-}
-
-/// What a log wrote, for a test to look at.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The log of everything that happens on this thread, which in these tests is the whole server, at its most talkative.
-struct Listening {
-    written: Written,
-    writer: LogWriter,
-    guard: tracing::subscriber::DefaultGuard,
-}
-
-impl Listening {
-    fn begin() -> Self {
-        let written = Written::default();
-        let writer = LogWriter::start(written.clone());
-        let guard = tracing::subscriber::set_default(log::subscriber(tracing::Level::TRACE, &writer));
-        Self { written, writer, guard }
-    }
-
-    fn end(self) -> String {
-        drop(self.guard);
-        drop(self.writer);
-        let bytes = self.written.0.lock().unwrap().clone();
-        String::from_utf8(bytes).expect("a log is text")
     }
 }
 

@@ -26,6 +26,7 @@ mod page_login;
 mod page_logout;
 mod page_setup;
 mod pages;
+mod private_key_jwt;
 mod purge;
 mod races;
 mod readme;

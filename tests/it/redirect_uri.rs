@@ -427,6 +427,13 @@ async fn a_ruri_31_an_address_that_was_taken_away_meanwhile_gets_no_answer() {
         clients::update(tx, &client)
     });
     for decision in ["allow", "deny"] {
+        let answer = browser.decide(&server, &page, decision).await;
+        answer.assert_problem_page(403);
+        assert!(answer.text().contains("the app is no longer what it showed"), "{}", answer.text());
+    }
+    let id = page.field("authorization").expect("a request");
+    let page = browser.go(&server, &format!("/consent?authorization={id}")).await;
+    for decision in ["allow", "deny"] {
         browser.decide(&server, &page, decision).await.assert_problem_page(400);
     }
     assert_eq!(server.rows()["authorization_codes"], 0);

@@ -1,11 +1,16 @@
 //! Dynamic client registration (RFC 7591): what real clients send, what they get, and what becomes of those that
 //! never come back.
 
+mod settings;
+
 use serde_json::{Value, json};
 use vestibule::clock::Seconds;
+use vestibule::oauth::client::{Client, Credential, RegisteredBy};
+use vestibule::oauth::ids::ClientId;
+use vestibule::store::clients;
 use vestibule::store::purge::{self, Retention};
 
-use crate::harness::{Answer, Browser, ClientApp, Pkce, R1, Server, Tokens};
+use crate::harness::{Answer, Browser, ClientApp, Pkce, R1, Server, Tokens, client};
 
 const CB: &str = "https://app.test/cb";
 
@@ -409,6 +414,39 @@ async fn a_dcr_10_c_dcr_12_an_address_registers_sixty_at_once_and_then_one_every
     server.advance(10);
     registered(&server, &body).await;
     assert_eq!(register(&server, &body).await.status.as_u16(), 429);
+}
+
+#[tokio::test]
+async fn a_dcr_10_of_a_thousand_that_were_never_used_the_oldest_make_room_and_nobody_is_turned_away() {
+    let server = Server::start().await;
+    let fixtures = server.rows()["clients"];
+    let signing_in = ClientApp::registered(&server, "https://signing-in.test/cb").await;
+    let used = ClientApp::registered(&server, "https://used.test/cb").await;
+    used.tokens(&server, "alice", &[("resource", R1)]).await;
+    Browser::new().go(&server, &signing_in.authorize_url(&[("resource", R1)])).await;
+    let (old, later) = (server.now(), server.now().plus(Seconds::new(60)));
+    server.command(move |tx| {
+        for number in 0..999 {
+            let strange = client(&format!("strange-{number}"), Credential::Public, &[CB], &[]);
+            let created_at = if number == 500 { old.plus(Seconds::new(1)) } else { later };
+            let strange = Client { registered_by: RegisteredBy::Itself, created_at, ..strange };
+            clients::insert(tx, &strange, "{}")?;
+        }
+        Ok(())
+    });
+    server.advance(120);
+    assert_eq!(server.rows()["clients"], fixtures + 1001);
+    let newcomer = ClientApp::registered(&server, "https://newcomer.test/cb").await;
+    assert_eq!(server.rows()["clients"], fixtures + 1001);
+    let is_known = |id: &str| {
+        let id = ClientId::parse(id).expect("an id");
+        server.app.store.read(|tx| clients::find(tx, &id)).expect("the clients").is_some()
+    };
+    // The oldest of all is the one with which somebody is signing in.
+    assert!(!is_known("strange-500") && is_known("strange-0"));
+    for app in [&signing_in, &used, &newcomer, &ClientApp::fixture("pub")] {
+        assert!(is_known(&app.id), "{}", app.redirect_uri);
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use vestibule::oauth::client::Credential;
 use vestibule::oauth::grant_type::GrantType;
 use vestibule::store::clients;
 
-use crate::harness::{Answer, Browser, ClientApp, R1, R2, SECRET, Server, Tokens, client};
+use crate::harness::{Answer, Browser, ClientApp, Connection, R1, R2, SECRET, Server, Tokens, client};
 
 mod wire;
 
@@ -348,6 +348,21 @@ async fn guesses_from_one_address_are_throttled_and_a_right_request_is_served_al
     Tokens::of(&svc.token(&server, &[("grant_type", "client_credentials")]).await);
     server.advance(1);
     server.post("/oauth/token").form(&wrong).send().await.assert_refused("invalid_client");
+}
+
+#[tokio::test]
+async fn what_is_wrong_and_no_guess_is_answered_as_ever_and_fills_no_log() {
+    let server = Server::start().await;
+    let wrong = [("grant_type", "urn:x"), ("client_id", "pub")];
+    let mut connection = Connection::open(&server).await;
+    for _ in 0..400 {
+        let request = server.post("/oauth/token").form(&wrong).into_request();
+        connection.send(request).await.assert_refused("unsupported_grant_type");
+    }
+    assert_eq!(server.audit_count(), 300);
+    server.advance(1);
+    server.post("/oauth/token").form(&wrong).send().await.assert_refused("unsupported_grant_type");
+    assert_eq!(server.audit_count(), 301);
 }
 
 /// `exp` is cut to the second and the answer takes its time, so a client that counts the same number from when it

@@ -15,24 +15,22 @@ const WHOEVER_RUNS: &str =
 pub fn document(request: &Request, id: &ClientId, problem: &DocumentProblem) -> Response {
     let words = words(problem);
     let subject = Some(id.as_str());
-    let response = match problem {
-        DocumentProblem::Fetch(why) if why.is_outage() => {
-            let code = ErrorCode::TemporarilyUnavailable.as_str();
-            retry_after(answer(request, Status::SERVICE_UNAVAILABLE, code, &words, subject, None), FAULT_WAIT)
-        }
-        _ => answer(request, Status::BAD_REQUEST, ErrorCode::InvalidClient.as_str(), &words, subject, None),
+    let answer = |status| answer(request, status, problem.code().as_str(), &words, subject, None);
+    let response = match problem.code() {
+        ErrorCode::TemporarilyUnavailable => retry_after(answer(Status::SERVICE_UNAVAILABLE), FAULT_WAIT),
+        _ => answer(Status::BAD_REQUEST),
     };
     response.because(log_reason(id, problem))
 }
 
-/// For the log line: the reason, the URL, and what mends it.
+/// For the log line: the reason, what mends it, and the URL. The line is cut at its end, where the stranger's words are.
 fn log_reason(id: &ClientId, problem: &DocumentProblem) -> String {
     let detail = match problem {
         DocumentProblem::Fetch(why) => format!(" ({why})"),
         DocumentProblem::Document(why) => format!(" ({})", why.reason()),
         _ => String::new(),
     };
-    format!("{} {id}{detail}; mend: {}", problem.reason(), mend(problem))
+    format!("{}{detail}; mend: {}; {id}", problem.reason(), mend(problem))
 }
 
 /// What the owner can do, in a clause.
@@ -48,11 +46,13 @@ pub fn mend(problem: &DocumentProblem) -> String {
         ),
         DocumentProblem::OwnHost => "this server serves no such document: the client has to name its own".to_owned(),
         DocumentProblem::Fetch(why) => match why {
-            FetchRefusal::AddressSpecial(address) => {
+            FetchRefusal::AddressSpecial(address) if !address.is_loopback() => {
                 format!("to fetch from there all the same, as while developing a client: --fetch-networks {address}")
             }
-            FetchRefusal::NameSpecial => {
-                "to fetch from this house all the same, as while developing a client: --fetch-networks 127.0.0.1"
+            // A name of this machine usually has both addresses, and each of them is looked at.
+            FetchRefusal::AddressSpecial(_) | FetchRefusal::NameSpecial => {
+                "to fetch from this machine all the same, as while developing a client: \
+                 --fetch-networks 127.0.0.1,::1"
                     .to_owned()
             }
             FetchRefusal::Tls(_) => {
@@ -124,7 +124,7 @@ const fn fetch_words(why: &FetchRefusal) -> Words {
             what: "The address of the app's description leads into a private network.",
             why: "Fetching from there would let a stranger reach what only this server can reach.",
             next: "If you run this server and are developing the app, allow its network:",
-            command: Some("vestibule serve --fetch-networks 127.0.0.1"),
+            command: Some("vestibule serve --fetch-networks 127.0.0.1,::1"),
         },
         FetchRefusal::NameUnknown | FetchRefusal::Unreachable | FetchRefusal::TooSlow => Words {
             title: TITLE,

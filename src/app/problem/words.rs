@@ -83,7 +83,8 @@ const AUTHORIZATION_ANSWERED: Words = Words {
 const FORM_TOKEN_WRONG: Words = Words {
     title: "This form is too old",
     what: "The form was not made for this browser as it is now.",
-    why: "Somebody signed in or out here since the page was opened, or the browser kept no cookie of this server.",
+    why: "Since the page was opened, somebody signed in or out here, or the app is no longer what it showed; or the \
+           browser kept no cookie of this server.",
     next: "Go back, reload the page, and send the form again. If it stays so, allow cookies for this server, and \
            open it at the address that it printed when it started.",
     command: None,

@@ -42,22 +42,21 @@ pub async fn post(app: &Arc<App>, mut request: Request, now: UnixTime) -> Respon
         Err(Stop::Fault(why)) => return fault(&why),
     };
     let asked = TokenRequest::parse(&params, &app.chain_key);
-    let (context, origin) = (Arc::clone(app), caller.origin.clone());
-    // Wrong guesses beyond the limit leave no row: the log is not a stranger's to fill.
-    let audited = caller.throttled.is_none();
+    let (context, caller) = (Arc::clone(app), Arc::new(caller));
+    let asking = Arc::clone(&caller);
     let decided = app
         .store
         .write(move |tx| {
             let mut concern = Concern { client: named, ..Concern::default() };
             match exchange(&context, tx, proof, asked, &mut concern, now) {
                 Ok(minted) => {
-                    concern.success(&origin, &minted).record(tx, now)?;
+                    concern.success(&asking.origin, &minted).record(tx, now)?;
                     Ok(Ok(minted))
                 }
                 Err(Stop::Refused(refusal)) => {
-                    if audited || concern.replayed {
+                    if concern.replayed || asking.leaves_row(&context, &refusal, now) {
                         let mend = mend(&refusal);
-                        concern.failure(&origin, &refusal).mend(mend.as_deref()).record(tx, now)?;
+                        concern.failure(&asking.origin, &refusal).mend(mend.as_deref()).record(tx, now)?;
                     }
                     Ok(Err(refusal))
                 }

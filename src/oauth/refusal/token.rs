@@ -51,9 +51,9 @@ pub enum TokenRefusal {
     Assertion(AssertionProblem),
     /// An assertion that was used before.
     AssertionReplayed,
-    /// The client's keys cannot be had, and why.
+    /// The client's keys cannot be had, and what mends it.
     KeysRefused(String),
-    /// The client's keys cannot be had at the moment, and why.
+    /// The client's keys cannot be had at the moment, and what mends it.
     KeysUnavailable(String),
     /// The client was not registered for this grant.
     GrantTypeNotAllowed,

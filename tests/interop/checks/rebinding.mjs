@@ -40,7 +40,7 @@ async function check(name) {
     if (error) throw new Error(error);
     return seen;
   } catch (error) {
-    throw blame(error, [`${name}/vestibule`]);
+    throw blame(error, [`${name}/own-address`, `${name}/vestibule`]);
   } finally {
     rmSync(directory, { recursive: true });
   }

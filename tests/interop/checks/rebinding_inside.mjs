@@ -24,14 +24,18 @@ const canary = createServer((socket) => {
 });
 await new Promise((resolve) => canary.listen(443, LOOPBACK, resolve));
 const names = await NameServer.start(LOOPBACK);
-// No network of the house is permitted.
-const vestibule = await Vestibule.start('rebinding/vestibule', site.trusted);
+// The public address is this machine's own here, which has to be permitted; no network of the house is.
+let vestibule = await Vestibule.start('rebinding/own-address', site.trusted);
 
 const outcome = await look().then((seen) => ({ seen }), (error) => ({ error: error.message }));
 await vestibule.stop();
 process.stdout.write(JSON.stringify(outcome), () => process.exit(0));
 
 async function look() {
+  names.say([PUBLIC]);
+  await assertRefused('/leads-to-this-machine.json', PUBLIC);
+  await vestibule.stop();
+  vestibule = await Vestibule.start('rebinding/vestibule', [...site.trusted, '--fetch-networks', PUBLIC]);
   names.say([PUBLIC], [LOOPBACK]);
   const fetched = await ask('/turns.json', { requests: 1 });
   assert(fetched.headers.get('location')?.startsWith('/login'), `it was fetched, and yet: ${await fetched.text()}`);
@@ -42,7 +46,7 @@ async function look() {
   // That it would have been noticed.
   await new Promise((resolve) => connect(443, LOOPBACK).on('close', resolve));
   assertEqual(knocks, 1, 'connections to the canary when there is one');
-  return 'asked once, and fetched from where the name led then; loopback never saw anybody';
+  return 'its own public address was refused; else asked once, and fetched from where the name led then; loopback never saw anybody';
 }
 
 /** Asks for authorization in the name of a document of the site, and sees where that has led. */
@@ -56,10 +60,10 @@ async function ask(path, { requests }) {
   return answer;
 }
 
-async function assertRefused(path) {
+async function assertRefused(path, networks = `${LOOPBACK},::1`) {
   const answer = await ask(path, { requests: 0 });
   assertEqual(answer.status, 400, 'the status');
   const [{ metadata }] = await vestibule.audit(site.url(path));
   assertEqual(metadata.reason, 'client_document_not_fetched', 'the reason');
-  assert(metadata.mend.endsWith(`--fetch-networks ${LOOPBACK}`), `it was refused for another reason: ${metadata.mend}`);
+  assert(metadata.mend.endsWith(`--fetch-networks ${networks}`), `it was refused for another reason: ${metadata.mend}`);
 }

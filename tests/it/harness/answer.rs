@@ -82,7 +82,7 @@ impl Answer {
     /// Asserts a refusal at a machine endpoint: word, the status that belongs to it, JSON, never cached.
     #[track_caller]
     pub fn assert_refused(&self, error: &str) {
-        let status = if error == "invalid_client" { 401 } else { 400 };
+        let status = if matches!(error, "invalid_client" | "invalid_token") { 401 } else { 400 };
         assert_eq!((self.error().as_str(), self.status.as_u16()), (error, status), "{}", self.text());
         assert_eq!(self.header("cache-control"), Some("no-store"), "C-O21-16");
         assert_eq!(self.header("www-authenticate").is_some(), status == 401, "C-O21-17");

@@ -1,6 +1,7 @@
 //! Connections that stay open, and requests that leave at one moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -75,5 +76,25 @@ impl Crowd {
             answered.into_iter().map(|(_, connection, answer)| (connection, answer)).unzip();
         self.0 = connections;
         answers
+    }
+}
+
+/// Waits for something that somebody else on this thread will bring about.
+pub async fn until(done: impl Fn() -> bool) {
+    /// Longer than anything takes on a slow machine: a test that waits so long has failed.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let waiting = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it comes about");
+}
+
+/// Lets everything go on that can: where server, hosts and callers share a thread, all have come as far as they get
+/// without each other's help.
+pub async fn settle() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
     }
 }

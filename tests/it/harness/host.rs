@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -25,16 +27,36 @@ use vestibule::outgoing::Names;
 pub enum Reply {
     /// These bytes, and the end of the connection.
     Bytes(Vec<u8>),
-    /// Nothing, for as long as the other side has patience.
-    Silence,
-    /// These bytes, one at a time, each only after the other side has taken the one before, and never an end.
-    Endless(Vec<u8>),
+    /// The same, but not before the test gives leave, once for each time.
+    Held(Arc<Semaphore>, Vec<u8>),
+    /// These bytes, and a connection that breaks instead of ending, as when somebody on the way cuts it.
+    Torn(Vec<u8>),
+    /// These bytes, and then nothing, for as long as the other side has patience.
+    Stalled(Vec<u8>),
+    /// The first bytes, then one of the others every tenth of a second, and never an end.
+    Dripping(Vec<u8>, Vec<u8>),
+    /// The first bytes, then the others again and again, and never an end.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 impl Reply {
     /// A JSON document.
     pub fn json(document: &serde_json::Value) -> Self {
         Self::answer("200 OK", &[("content-type", "application/json")], document.to_string().as_bytes())
+    }
+
+    /// A JSON document with more headers.
+    pub fn json_with(headers: &[(&str, &str)], document: &serde_json::Value) -> Self {
+        let json = [("content-type", "application/json")];
+        Self::answer("200 OK", &[&json, headers].concat(), document.to_string().as_bytes())
+    }
+
+    /// This reply, when the test gives leave.
+    pub fn held(self, leave: &Arc<Semaphore>) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Held(Arc::clone(leave), bytes),
+            other => panic!("{other:?} is not held"),
+        }
     }
 
     /// Any answer.
@@ -127,7 +149,7 @@ impl Host {
         self.desk().connections
     }
 
-    /// Nobody listens any more; the address stays taken until the host is dropped.
+    /// Nobody listens any more.
     pub fn go_down(&self) {
         self.listening.abort();
     }
@@ -144,8 +166,45 @@ impl Host {
         Names::by_hand(move |_| vec![ip])
     }
 
+    /// The same, which remembers what it is asked.
+    pub fn resolver(&self) -> Resolver {
+        let ip: IpAddr = self.address.ip();
+        Resolver::new(move |_, _| vec![ip])
+    }
+
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who knows the addresses of names, and remembers each question.
+#[derive(Clone)]
+pub struct Resolver {
+    questions: Arc<Mutex<Vec<String>>>,
+    names: Names,
+}
+
+impl Resolver {
+    /// Answers as `answer` says, which is told the name and how often this resolver was asked before.
+    pub fn new(answer: impl Fn(&str, usize) -> Vec<IpAddr> + Send + Sync + 'static) -> Self {
+        let questions: Arc<Mutex<Vec<String>>> = Arc::default();
+        let asked = Arc::clone(&questions);
+        let names = Names::by_hand(move |name| {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.push(name.to_owned());
+            answer(name, asked.len() - 1)
+        });
+        Self { questions, names }
+    }
+
+    /// For a server.
+    pub fn names(&self) -> Names {
+        self.names.clone()
+    }
+
+    /// The names that it was asked for so far.
+    pub fn questions(&self) -> Vec<String> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -173,20 +232,45 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, desk: &Mutex<
     };
     // Whoever has had enough is gone, which is no fault of the host's.
     match reply {
-        Reply::Bytes(bytes) => {
-            let _ = stream.write_all(&bytes).await;
-            let _ = stream.shutdown().await;
+        Reply::Bytes(bytes) => end_with(&mut stream, &bytes).await,
+        Reply::Held(leave, bytes) => {
+            leave.acquire().await.expect("it is never closed").forget();
+            end_with(&mut stream, &bytes).await;
         }
-        Reply::Silence => drop(stream.read_u8().await),
-        Reply::Endless(bytes) => {
-            for byte in bytes.iter().cycle() {
-                if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
+        // Without the alert that ends TLS in order (RFC 8446 6.1).
+        Reply::Torn(bytes) => drop(say(&mut stream, &bytes).await),
+        Reply::Stalled(bytes) => {
+            let _ = say(&mut stream, &bytes).await;
+            let _ = stream.read_u8().await;
+        }
+        Reply::Dripping(first, then) => {
+            let mut ticks = tokio::time::interval(Duration::from_millis(100));
+            let mut said = say(&mut stream, &first).await;
+            for byte in then.iter().cycle() {
+                if said.is_err() {
                     return;
                 }
-                tokio::task::yield_now().await;
+                ticks.tick().await;
+                said = say(&mut stream, &[*byte]).await;
+            }
+        }
+        Reply::Endless(first, then) => {
+            let mut said = say(&mut stream, &first).await;
+            while said.is_ok() {
+                said = say(&mut stream, &then).await;
             }
         }
     }
+}
+
+async fn end_with(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.shutdown().await;
+}
+
+async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 /// A server's side of TLS, and the certificate of the authority that signed its own.

@@ -45,6 +45,13 @@ impl House {
         Self::until_it_listens(command).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
     }
 
+    /// [`House::serve`] with these variables in its environment, and no others.
+    pub fn serve_in(&self, environment: &[(&str, &str)], listen: &str, more: &[&str]) -> Serving {
+        let mut command = self.command(&[&["serve", "--listen", listen], more].concat());
+        command.envs(environment.iter().copied());
+        Self::until_it_listens(command).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
+    }
+
     /// [`House::serve`] where it served before, or elsewhere if a neighbour got that port in between: the issuer is
     /// in the file and no address is, so it makes no difference.
     pub fn serve_again(&self, address: SocketAddr) -> Serving {

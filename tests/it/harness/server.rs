@@ -117,9 +117,15 @@ impl Server {
     }
 
     /// Stops it, and starts it again on the same file: what was only in memory is gone.
-    pub async fn restart(mut self) -> Self {
-        let (settings, directory) = (self.app.settings.clone(), Arc::clone(&self.directory));
+    pub async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await
+    }
+
+    /// [`Server::restart`] with other settings.
+    pub async fn restart_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        let (mut settings, directory) = (self.app.settings.clone(), Arc::clone(&self.directory));
         let (clock, names) = (self.clock.clone(), self.names.clone());
+        change(&mut settings);
         drop(self.stop.take());
         if let Some(serving) = self.serving.take() {
             serving.await.expect("the server stops in order");
