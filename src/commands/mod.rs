@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod client;
 mod database;
+mod doctor;
 mod failure;
 mod flags;
 mod grant;
@@ -42,6 +43,7 @@ Examples:
   vestibule resource add https://notes.home.example/mcp --name Notes
   vestibule user add alice
   vestibule audit --follow
+  vestibule doctor https://notes.home.example/mcp    why a client does not connect
 
 Every setting can also come from the environment or a file: see vestibule serve --help."
 )]
@@ -93,6 +95,8 @@ enum Command {
     Backup(backup::Args),
     /// Bring a backup back as the database, never over an existing one
     Restore(restore::Args),
+    /// Walk an MCP server's URL as clients do, and say what mends it; needs no database
+    Doctor(doctor::Args),
 }
 
 impl CommandLine {
@@ -132,6 +136,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
     let plain = || settings(&flags::Given::default());
     let answer = match command.unwrap_or_else(|| Command::Serve(serve::Args::default())) {
         Command::Serve(args) => return serve::run(settings(&args.settings)?, &args, form),
+        Command::Doctor(args) => return doctor::run(&args, form),
         Command::Audit(args) if args.follow => return audit::follow(&plain()?, &args, form),
         Command::Audit(args) => audit::run(&plain()?, &args),
         Command::User(command) => user::run(&plain()?, command),

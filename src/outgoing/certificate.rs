@@ -132,8 +132,8 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use rcgen::{
-        BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, IsCa,
-        KeyPair,
+        BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType,
+        IsCa, KeyPair,
     };
 
     use super::*;
@@ -182,7 +182,9 @@ mod tests {
         for end in 0..der.len() {
             assert_eq!(Certificate::read(&der[..end]), None, "{end}");
         }
-        for wrong in [&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..], &[0x30, 0x80], b"-----BEGIN CERTIFICATE-----"] {
+        for wrong in
+            [&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff][..], &[0x30, 0x80], b"-----BEGIN CERTIFICATE-----"]
+        {
             assert_eq!(Certificate::read(wrong), None);
         }
     }

@@ -250,9 +250,8 @@ impl Prober {
         }
         let host = url.host_str().ok_or(ProbeRefusal::Unaskable)?;
         let secured = timeout_at(deadline, self.trust.connect(host, stream)).await;
-        let (stream, trust) = secured
-            .map_err(|_| ProbeRefusal::TooSlow(Awaited::Tls))?
-            .map_err(ProbeRefusal::Tls)?;
+        let (stream, trust) =
+            secured.map_err(|_| ProbeRefusal::TooSlow(Awaited::Tls))?.map_err(ProbeRefusal::Tls)?;
         Ok((Wire::Tls(Box::new(TokioIo::new(stream))), Some(trust)))
     }
 

@@ -64,7 +64,9 @@ impl fmt::Display for TlsRefusal {
         match self {
             Self::Expired(end) => write!(f, "its certificate expired at {end}"),
             Self::NotYetValid(begin) => write!(f, "its certificate is valid from {begin} on, and not yet"),
-            Self::WrongName(names) if names.is_empty() => f.write_str("its certificate is for no name at all"),
+            Self::WrongName(names) if names.is_empty() => {
+                f.write_str("its certificate is for no name at all")
+            }
             Self::WrongName(names) => write!(f, "its certificate is for {}", names.join(", ")),
             Self::SelfSigned(subject) => write!(f, "its certificate is signed by itself ({subject})"),
             Self::AuthorityUnknown(issuer) => {
@@ -198,13 +200,7 @@ impl ServerCertVerifier for Witness {
         const UNKNOWN_ISSUER: Error = Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let mut refusal = UNKNOWN_ISSUER;
         for List { trust, verifier } in self.lists.iter() {
-            match verifier.verify_server_cert(
-                end_entity,
-                intermediates,
-                server_name,
-                ocsp_response,
-                now,
-            ) {
+            match verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
                 Ok(verified) => {
                     self.conclude(Ok(*trust));
                     return Ok(verified);
