@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::document::{Heard, is_html, location, page_title, shortened};
-use super::spelling::{Difference, ServerUrl};
+use super::spelling::{Difference, ServerUrl, share_path};
 use super::step::{Notes, Step};
 use crate::http::{Method, Status};
 use crate::outgoing::{Awaited, Probe, ProbeAnswer, ProbeRefusal, Prober};
@@ -56,6 +56,10 @@ pub(super) async fn call(server: &ServerUrl, prober: &Prober, notes: &mut Notes)
         .header("accept", "text/event-stream")
         .header("mcp-protocol-version", PROTOCOL_VERSION);
     judge_stream(&prober.ask(stream).await, &called, notes);
+    if matches!(called, Called::Otherwise) {
+        notes.skip(Step::Agents, "the call itself does not get through");
+        return called;
+    }
     let mut others = Vec::new();
     for (agent, who) in AGENTS {
         let heard = prober.ask(initialize(server).header("user-agent", agent)).await;
@@ -132,9 +136,20 @@ fn judge_silence(why: &ProbeRefusal, notes: &mut Notes) {
 fn judge_redirect(server: &ServerUrl, answer: &ProbeAnswer, notes: &mut Notes) {
     let (status, to) = (answer.status.as_u16(), location(answer));
     let seen = format!("{status}, a redirect to {}", shortened(&to));
-    let absolute = server.url().join(&to).map_or(to, String::from);
-    match Difference::between(server.url().as_str(), &absolute) {
-        Some(difference @ (Difference::Scheme | Difference::TrailingSlash)) => notes.fail(
+    let absolute = server.url().join(&to).ok().filter(|absolute| share_path(server.url(), absolute));
+    let difference = absolute.as_ref().and_then(|to| Difference::between(server.url().as_str(), to.as_str()));
+    match (difference, &absolute) {
+        (Some(Difference::Scheme), Some(absolute)) if absolute.scheme() == "http" => notes.fail(
+            Step::Call,
+            seen,
+            "It leads from https to plain http, where no client takes its token: the server does not know of the TLS before it.",
+            format!(
+                "Let the server believe X-Forwarded-Proto of the reverse proxy (uvicorn and FastMCP: FORWARDED_ALLOW_IPS), and \
+                 give clients the path that it wants: {}",
+                absolute.path()
+            ),
+        ),
+        (Some(difference @ (Difference::Scheme | Difference::TrailingSlash)), Some(absolute)) => notes.fail(
             Step::Call,
             seen,
             format!(

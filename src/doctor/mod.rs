@@ -9,7 +9,7 @@
 //! reach              name, address, certificate     server_metadata  where the authorization server's is
 //! call               a request without a token      offer            what that says
 //! challenge          what the 401 says              registration     becoming known
-//! resource_metadata  what the server says of        sign_in          the person's page, and the token
+//! resource_metadata  what the server says of        sign_in, token   the person's page, and what comes of it
 //!                    itself                         cors, clock      what else has to be right
 //! step, report       what was found                 document, spelling  how answers and URLs are read
 //! ```
@@ -28,6 +28,7 @@ mod server_metadata;
 mod sign_in;
 mod spelling;
 mod step;
+mod token;
 
 use url::Url;
 
@@ -36,9 +37,10 @@ use challenge::Challenged;
 use offer::Offer;
 use reach::{AUTHORIZATION_SERVER, SERVER, reach};
 use resource_metadata::ResourceMetadata;
-use sign_in::{Client, DOCUMENT, SignIn};
+use sign_in::{DOCUMENT, SignIn};
 use spelling::origin;
 use step::Notes;
+use token::Client;
 
 pub use report::{Report, Verdict};
 pub use spelling::ServerUrl;
@@ -149,7 +151,9 @@ impl Walk<'_> {
         }
         let client =
             registered.as_ref().map_or(Client::MadeUp, |(client, _)| Client::Known(&client.client_id));
-        sign_in.redeem(client, prober, notes).await;
+        if let Some(endpoint) = &offer.token {
+            token::redeem(endpoint, client, sign_in.resource, prober, notes).await;
+        }
         if let Some((client, endpoint)) = &registered {
             registration::take_back(client, endpoint, prober, notes).await;
         }

@@ -1,10 +1,8 @@
-//! The two endpoints at which a client turns a person's consent into a token: asked as a client asks, and left before
-//! there is anything to consent to.
+//! The authorization endpoint: asked as a client asks, and left before there is anything to consent to.
 
 use url::Url;
-use url::form_urlencoded;
 
-use super::document::{Document, Heard, NoDocument, is_html, location, page_title, shortened};
+use super::document::{Document, Heard, is_html, location, page_title, shortened};
 use super::offer::Offer;
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
@@ -89,38 +87,6 @@ impl<'a> SignIn<'a> {
             "Send iss in every authorization response, errors too, as the metadata spells the issuer; or do not promise it.",
         );
     }
-
-    /// Redeems a code that nobody issued, and looks at how that is refused.
-    pub(super) async fn redeem(&self, client: Client<'_>, prober: &Prober, notes: &mut Notes) {
-        let Some(endpoint) = &self.offer.token else { return };
-        let client_id = match client {
-            Client::Known(id) => id,
-            Client::MadeUp => "vestibule-doctor",
-        };
-        // What nobody knows is no secret: made for this one request, and never of use.
-        let (code, verifier) = (to_base64url(&random::bytes::<32>()), to_base64url(&random::bytes::<32>()));
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "authorization_code")
-            .append_pair("code", &code)
-            .append_pair("redirect_uri", REDIRECT_URI)
-            .append_pair("client_id", client_id)
-            .append_pair("code_verifier", &verifier)
-            .append_pair("resource", &self.resource.resource)
-            .finish();
-        let probe = Probe::new(Method::POST, endpoint)
-            .header("accept", "application/json")
-            .body("application/x-www-form-urlencoded", form);
-        judge_token(endpoint, &self.resource.resource, client, &prober.ask(probe).await, notes);
-    }
-}
-
-/// Who redeems.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Client<'a> {
-    /// A client that the server has just registered.
-    Known(&'a str),
-    /// One that it cannot know.
-    MadeUp,
 }
 
 /// An answer by redirect to the client: `code` or `error`, decoded.
@@ -281,109 +247,4 @@ fn judge_document(heard: &Heard, notes: &mut Notes) {
         "Let the authorization server reach the internet by https, and see its log for why the document was refused; or \
          promise none, and clients register (in Vestibule: --client-documents off).",
     );
-}
-
-fn judge_token(endpoint: &Url, resource: &str, client: Client<'_>, heard: &Heard, notes: &mut Notes) {
-    const NO_TOKEN: &str = "A client that comes with a person's code gets no token for it.";
-    let step = Step::Token;
-    let answer = match heard {
-        Ok(answer) => answer,
-        Err(why) => {
-            return notes.fail(
-                step,
-                format!("{endpoint}: {why}"),
-                NO_TOKEN,
-                "See whether token_endpoint names the right place, and that it is reached from wherever clients run.",
-            );
-        }
-    };
-    let status = answer.status.as_u16();
-    if answer.status.is_redirection() {
-        return notes.fail(
-            step,
-            format!("{status}, a redirect to {}", shortened(&location(answer))),
-            "On the way the POST becomes a GET and loses its form, so that no client gets a token.",
-            NoDocument::Redirect(status, String::new()).mend(endpoint),
-        );
-    }
-    let document = match Document::in_body(answer) {
-        Ok(document) => document,
-        Err(why) => {
-            let what = match why {
-                NoDocument::Html => format!(
-                    "an HTML page{}",
-                    page_title(answer).map_or(String::new(), |t| format!(" ({t:?})"))
-                ),
-                _ => why.to_string().trim_start_matches("200, ").to_owned(),
-            };
-            return notes.fail(
-                step,
-                format!("{status}, with {what}"),
-                "Clients read an OAuth error from JSON to know what to do next; where there is none, the TypeScript SDK begins \
-                 its whole sign-in anew.",
-                match status {
-                    404 | 405 => "Name the right place in token_endpoint, or let the reverse proxy hand POST on to it.".to_owned(),
-                    _ => format!(
-                        "Answer POST {} with JSON in every case, and let nothing before it answer in its place.",
-                        endpoint.path()
-                    ),
-                },
-            );
-        }
-    };
-    let error = document.text("error").unwrap_or_default();
-    let said = error_of(answer);
-    match (error, client) {
-        ("invalid_grant", _) if !answer.status.is_client_error() => notes.warn(
-            step,
-            format!("{status} with error invalid_grant"),
-            "Only the newest clients look for an error in an answer that says that all is well.",
-            "Answer errors with 400 (RFC 6749 5.2).",
-        ),
-        ("invalid_grant", _) => notes.ok(step, format!("{status} invalid_grant, for a code that nobody issued")),
-        ("invalid_client", Client::MadeUp) => notes.ok(step, format!("{status} invalid_client, for a client that nobody knows")),
-        ("invalid_client" | "unauthorized_client", Client::Known(_)) => notes.fail(
-            step,
-            format!("{status}{said}, for the client that has just registered"),
-            "A client that is told so throws its registration away and begins anew, for ever.",
-            "Accept public clients (token_endpoint_auth_method none, client_id in the form), and keep registrations where every \
-             instance of the server sees them.",
-        ),
-        ("invalid_target", _) => notes.fail(
-            step,
-            format!("{status}{said}"),
-            "The authorization server does not know the resource that the metadata names, so nobody gets a token for it.",
-            format!("Register it there by this name (in Vestibule: vestibule resource add {resource})."),
-        ),
-        ("unsupported_grant_type", _) => notes.fail(
-            step,
-            format!("{status}{said}"),
-            NO_TOKEN,
-            "Support authorization_code; if it does, see whether the form arrives as it was sent.",
-        ),
-        ("", _) if answer.status.is_success() => notes.fail(
-            step,
-            format!("{status} for a code that nobody issued"),
-            "Whoever makes a code up gets a token.",
-            "Check the code before anything is issued.",
-        ),
-        ("", _) => notes.fail(
-            step,
-            format!("{status}, with JSON that has no error"),
-            "Clients read the member error to know what to do next.",
-            "Answer as RFC 6749 5.2 has it: {\"error\": \"invalid_grant\"}.",
-        ),
-        _ if answer.status.is_server_error() => notes.fail(
-            step,
-            format!("{status}{said}"),
-            "At a 5xx the TypeScript SDK begins its whole sign-in anew.",
-            "See the authorization server's log for this request.",
-        ),
-        _ => notes.warn(
-            step,
-            format!("{status}{said}, in place of invalid_grant"),
-            "Clients drop a dead code or refresh token at invalid_grant only.",
-            "Answer invalid_grant for a code that is wrong (RFC 6749 5.2).",
-        ),
-    }
 }

@@ -55,10 +55,10 @@ pub(super) enum Difference {
     Spelling,
     /// A slash at the end of the path.
     TrailingSlash,
-    /// http, not https, or the other way round.
-    Scheme,
     /// Another host.
     Host,
+    /// http, not https, or the other way round.
+    Scheme,
     /// Another port.
     Port,
     /// The other is the host of it, or a directory above.
@@ -90,8 +90,8 @@ impl Difference {
         let path = |url: &Url| url.path().strip_suffix('/').unwrap_or(url.path()).to_owned();
         let (own, wanted) = (path(&one), path(&other));
         Some(match () {
-            () if one.scheme() != other.scheme() => Self::Scheme,
             () if one.host() != other.host() => Self::Host,
+            () if one.scheme() != other.scheme() => Self::Scheme,
             () if one.port_or_known_default() != other.port_or_known_default() => Self::Port,
             () if own == wanted && one.query() == other.query() => Self::TrailingSlash,
             () if own == wanted => Self::Query,
@@ -122,6 +122,12 @@ impl fmt::Display for Difference {
             Self::NotAUrl => "it is no URL",
         })
     }
+}
+
+/// Whether two URLs have one path, but for a slash at its end.
+pub(super) fn share_path(one: &Url, other: &Url) -> bool {
+    let bare = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    bare(one) == bare(other)
 }
 
 /// Whether a port is written.

@@ -12,6 +12,7 @@ mod host;
 mod person;
 mod program;
 mod raw;
+mod script;
 mod server;
 
 pub use answer::Answer;
@@ -24,4 +25,5 @@ pub use host::{Host, Reply};
 pub use person::{Person, Wire, ask};
 pub use program::{House, Program, Serving};
 pub use raw::RawAnswer;
+pub use script::{Line, Script, Stage};
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};
