@@ -250,6 +250,7 @@ fn judge_tls(place: Place, host: &str, refusal: &TlsRefusal, notes: &mut Notes) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::step::Mark;
 
     #[test]
     fn addresses_are_told_apart_by_who_reaches_them() {
@@ -269,6 +270,31 @@ mod tests {
             ("fe80::1", Kind::Special),
         ] {
             assert_eq!(kind(address.parse().unwrap()), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_not_on_the_internet_is_told_which_clients_stay_outside() {
+        let judged = |addresses: &[&str]| {
+            let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            let mut notes = Notes::default();
+            let reached = Reached { trust: None, silent: Vec::new() };
+            judge_addresses(SERVER, &Url::parse("https://h.test").unwrap(), &addresses, &reached, &mut notes);
+            let findings = notes.into_findings().into_iter();
+            let found: Vec<_> = findings.filter(|finding| finding.step() == Step::Address).collect();
+            assert_eq!(found.len(), 1);
+            (found[0].mark(), found[0].seen().to_owned())
+        };
+        assert_eq!(judged(&["9.9.9.9"]), (Mark::Ok, "h.test is 9.9.9.9".to_owned()));
+        for (addresses, words) in [
+            (&["192.168.1.2"][..], "192.168.1.2, which is an address of a private network"),
+            (&["9.9.9.9", "fd12::1"], "9.9.9.9, fd12::1, which is an address of a private network"),
+            (&["100.100.1.1"], "of a tailnet"),
+            (&["127.0.0.1"], "this machine alone"),
+            (&["169.254.1.1"], "no address of the internet"),
+        ] {
+            let (mark, seen) = judged(addresses);
+            assert!(mark == Mark::Warn && seen.contains(words), "{seen}");
         }
     }
 }

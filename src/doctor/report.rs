@@ -54,3 +54,22 @@ impl fmt::Display for Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_is_one_sentence() {
+        for (failures, warnings, sentence) in [
+            (0, 0, "Every client connects."),
+            (0, 1, "Clients connect; one warning says which may not."),
+            (0, 3, "Clients connect; 3 warnings say which may not."),
+            (1, 0, "One thing keeps clients from connecting."),
+            (3, 3, "3 things keep clients from connecting."),
+        ] {
+            let verdict = Verdict { failures, warnings };
+            assert_eq!((verdict.to_string().as_str(), verdict.is_good()), (sentence, failures == 0));
+        }
+    }
+}

@@ -2,12 +2,15 @@
 //! thing wrong. Each thing is named at its step, with who stumbles and what mends it, and nothing else is.
 
 mod authorization_server;
+mod names;
 mod report;
 mod resource;
 mod right;
 mod server;
 mod sign_in;
 mod tls;
+
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -116,13 +119,19 @@ struct Walked {
 
 /// Runs `vestibule doctor URL --json`.
 async fn walk(url: &str, more: &[&str]) -> Walked {
+    walk_with(Vec::new(), url, more).await
+}
+
+/// [`walk`] with these variables in the environment.
+async fn walk_with(variables: Vec<(&'static str, PathBuf)>, url: &str, more: &[&str]) -> Walked {
     let arguments: Vec<String> =
         ["doctor", url, "--json"].iter().chain(more).map(|argument| (*argument).to_owned()).collect();
     let house = House::new();
     // Elsewhere, since the server that it asks runs here.
     let done = tokio::task::spawn_blocking(move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let done = house.run(&arguments, "");
+        let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_path())).collect();
+        let done = house.run_with(&variables, &arguments, "");
         assert!(!house.path("vestibule.db").exists(), "it makes no database");
         done
     });

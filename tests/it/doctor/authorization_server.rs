@@ -234,6 +234,7 @@ async fn keys_that_check_nothing() {
     }
     script.remove("/jwks");
     Walked::of(&script).await.fails_at("keys", &["/jwks: 404", "refuses every token"]);
+    with_metadata("jwks_uri", json!("/jwks")).await.fails_at("keys", &["no absolute URL"]);
     with_metadata("jwks_uri", Value::Null).await.is_right();
 }
 

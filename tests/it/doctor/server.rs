@@ -1,26 +1,8 @@
 //! The MCP server itself: how it answers whoever has no token.
 
 use tokio::net::TcpSocket;
-use vestibule::clock::Clock;
-use vestibule::doctor::{Mark, Registration, ServerUrl, Step};
-use vestibule::outgoing::{Names, Prober};
 
 use super::*;
-
-/// What the walk finds wrong, where names lead where the test says, and nobody waits long.
-async fn failures(url: &str, names: Names, milliseconds: u64) -> Vec<(Step, String)> {
-    let prober = Prober::new(names, None, std::time::Duration::from_millis(milliseconds));
-    let url = ServerUrl::parse(url).expect("a URL");
-    let report = vestibule::doctor::walk(&url, Registration::Try, &prober, &Clock::machine()).await;
-    let failed = report.steps.iter().filter(|finding| finding.mark() == Mark::Fail);
-    failed.map(|finding| (finding.step(), finding.seen().to_owned())).collect()
-}
-
-#[tokio::test]
-async fn a_name_without_an_address() {
-    let found = failures("https://notes.test/mcp", Names::by_hand(|_| Vec::new()), 10_000).await;
-    assert_eq!(found, [(Step::Address, "notes.test has no address".to_owned())]);
-}
 
 #[tokio::test]
 async fn a_port_at_which_nobody_listens() {
@@ -31,23 +13,6 @@ async fn a_port_at_which_nobody_listens() {
     let walked = walk(&format!("http://{address}/mcp"), &[]).await;
     walked.fails_at("address", &[&format!("{address} refuses connections"), "No client", "Start"]);
     assert_eq!(walked.seen("call"), "skipped: not reached");
-}
-
-#[tokio::test]
-async fn a_server_that_never_answers() {
-    let script = right().await;
-    script.put("POST", SERVER, Line::Silence);
-    let found = failures(&script.url(SERVER), Names::system(), 300).await;
-    assert_eq!(found, [(Step::Call, "no answer came in time".to_owned())]);
-}
-
-#[tokio::test]
-async fn plain_http_off_this_machine() {
-    let script = right().await;
-    let names = Names::by_hand(|_| vec!["127.0.0.1".parse().unwrap()]);
-    let url = format!("http://notes.test:{}/mcp", script.address.port());
-    let found = failures(&url, names, 10_000).await;
-    assert_eq!(found[0], (Step::Url, format!("{url} is plain http")));
 }
 
 #[tokio::test]
@@ -84,6 +49,10 @@ async fn a_login_page_in_place_of_a_401() {
         assert_eq!(script.spoken().iter().filter(|one| one.target.contains("login")).count(), 0);
     }
     let script = Script::start(Stage::Plain).await;
+    script.put("POST", SERVER, Line::redirect(302, &script.url("/login").replace("http:", "https:")));
+    Walked::of(&script).await.fails_at("call", &["waits for a 401"]);
+    script.put("POST", SERVER, Line::Nothing);
+    Walked::of(&script).await.fails_at("call", &["the connection broke", "No client gets an answer"]);
     script.put("POST", SERVER, Line::html(200, "Log in"));
     Walked::of(&script).await.fails_at("call", &["200, with an HTML page (\"Log in\")", "login page"]);
 }
@@ -125,6 +94,10 @@ async fn a_stream_that_is_sent_to_a_login_page_or_open_to_all() {
     Walked::of(&script).await.fails_at("stream", &["a GET needs no token", "Anybody may listen"]);
     script.put("GET", SERVER, Line::status(405));
     Walked::of(&script).await.is_right();
+    script.put("GET", SERVER, Line::status(404));
+    Walked::of(&script).await.warns_at("stream", &["404", "401 or 405"]);
+    script.put("GET", SERVER, Line::Nothing);
+    Walked::of(&script).await.fails_at("stream", &["the connection broke", "open a stream"]);
 }
 
 #[tokio::test]
@@ -138,7 +111,7 @@ async fn bot_rules_that_stop_every_program() {
 async fn bot_rules_that_stop_a_client_by_its_name() {
     let script = right().await;
     let refusal = Line::html(403, "Attention Required! | Cloudflare").header("server", "cloudflare");
-    script.put_for("Claude-User", "POST", SERVER, refusal.clone());
+    script.put_given("user-agent: claude-user", "POST", SERVER, refusal.clone());
     Walked::of(&script).await.fails_at(
         "user_agents",
         &[
@@ -148,7 +121,7 @@ async fn bot_rules_that_stop_a_client_by_its_name() {
         ],
     );
     let script = right().await;
-    script.put_for("openai-mcp", "GET", METADATA, refusal);
+    script.put_given("user-agent: openai-mcp", "GET", METADATA, refusal);
     Walked::of(&script)
         .await
         .fails_at("authorization_server.user_agents", &["openai-mcp/1.0.0 is answered 403", "ChatGPT"]);
@@ -231,7 +204,15 @@ async fn a_server_that_no_page_may_ask() {
     let unread = challenge(&script.url(RESOURCE_METADATA)).without("access-control-allow-origin");
     script.put("POST", SERVER, unread);
     Walked::of(&script).await.fails_at("cors.server", &["401 to a POST: no Access-Control-Allow-Origin"]);
-    let unseen = challenge(&script.url(RESOURCE_METADATA)).without("access-control-expose-headers");
-    script.put("POST", SERVER, unseen);
+    let good = || challenge(&script.url(RESOURCE_METADATA));
+    script.put("POST", SERVER, good());
+    script.put_given("origin: ", "POST", SERVER, Line::status(403));
+    Walked::of(&script).await.fails_at("cors.server", &["403 for a POST with an Origin"]);
+    script.put_given("origin: ", "POST", SERVER, Line::Nothing);
+    Walked::of(&script).await.fails_at("cors.server", &["POST from a page: the connection broke"]);
+    script.put_given("origin: ", "POST", SERVER, good());
+    Walked::of(&script).await.is_right();
+    let unseen = good().without("access-control-expose-headers");
+    script.put_given("origin: ", "POST", SERVER, unseen);
     Walked::of(&script).await.warns_at("cors.server", &["does not have WWW-Authenticate, Mcp-Session-Id"]);
 }

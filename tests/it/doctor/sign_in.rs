@@ -34,6 +34,7 @@ async fn a_registration_that_fails() {
         (Line::status(404), "nothing at that place"),
         (Line::status(429), "too many registrations"),
         (Line::status(500), "500"),
+        (Line::Nothing, "the connection broke"),
         (Line::json(201, &with(registered(&script), "client_id", Value::Null)), "no client_id"),
         (
             Line::json(201, &with(registered(&script), "redirect_uris", Value::Null)),
@@ -68,6 +69,7 @@ async fn a_page_that_no_person_can_use() {
         (Line::status(401), "without a token"),
         (Line::json(200, &json!({})), "no page"),
         (Line::status(502), "502"),
+        (Line::Nothing, "the connection broke"),
     ] {
         script.put("GET", "/authorize", line);
         Walked::of(&script).await.fails_at("authorization", &[words]);
@@ -137,6 +139,7 @@ async fn a_token_endpoint_that_clients_cannot_use() {
         (Line::json(500, &error("server_error")), "At a 5xx"),
         (Line::json(200, &json!({ "access_token": "x" })), "for a code that nobody issued"),
         (Line::json(400, &json!({ "message": "no" })), "JSON that has no error"),
+        (Line::Nothing, "the connection broke"),
     ] {
         script.put("POST", "/token", line);
         Walked::of(&script).await.fails_at("token", &[words]);

@@ -19,6 +19,16 @@ async fn a_certificate_of_an_own_authority_is_fine_for_whoever_knows_it() {
 }
 
 #[tokio::test]
+async fn a_certificate_of_an_authority_that_only_this_machine_knows() {
+    let script = Script::start(Stage::Certified(vec!["127.0.0.1"])).await;
+    put_everything(&script);
+    // Names the machine's list of authorities, as OpenSSL has it.
+    let variables = vec![("SSL_CERT_FILE", script.authority.clone())];
+    let walked = walk_with(variables, &script.url(SERVER), &[]).await;
+    walked.warns_at("certificate", &["that only this machine knows", "Claude Code, mcp-remote, Python"]);
+}
+
+#[tokio::test]
 async fn a_certificate_of_an_authority_that_nobody_knows() {
     let script = Script::start(Stage::Certified(vec!["127.0.0.1"])).await;
     put_everything(&script);

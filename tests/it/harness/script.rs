@@ -22,6 +22,8 @@ pub enum Line {
     Answer(u16, Vec<(String, String)>, String),
     /// Nothing, for as long as the other side has patience.
     Silence,
+    /// The end of the connection.
+    Nothing,
 }
 
 impl Line {
@@ -66,7 +68,11 @@ impl Line {
     }
 
     fn bytes(&self, method: &str) -> Option<Vec<u8>> {
-        let Self::Answer(status, headers, body) = self else { return None };
+        let (status, headers, body) = match self {
+            Self::Answer(status, headers, body) => (status, headers, body),
+            Self::Nothing => return Some(Vec::new()),
+            Self::Silence => return None,
+        };
         let mut text =
             format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
         if !headers.iter().any(|(name, _)| name == "date") {
@@ -98,8 +104,8 @@ pub struct Spoken {
 struct Row {
     method: String,
     path: String,
-    /// Only for those whose `User-Agent` begins so.
-    agent: Option<String>,
+    /// Only for requests with a header line that begins so.
+    given: Option<&'static str>,
     line: Line,
 }
 
@@ -126,7 +132,7 @@ pub struct Script {
     pub address: SocketAddr,
     /// The certificate of the authority that vouches for it, PEM; nobody's where it speaks in the clear.
     pub authority: PathBuf,
-    scheme: &'static str,
+    origin: String,
     play: Arc<Mutex<Play>>,
     listening: JoinHandle<()>,
     _directory: TempDir,
@@ -166,12 +172,21 @@ impl Script {
                 });
             }
         });
-        Self { address, authority, scheme, play, listening, _directory: directory }
+        let origin = format!("{scheme}://{address}");
+        Self { address, authority, origin, play, listening, _directory: directory }
+    }
+
+    /// The same server by a name, which leads to it where a test says so.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        let scheme = self.origin.split(':').next().unwrap_or_default();
+        self.origin = format!("{scheme}://{name}:{}", self.address.port());
+        self
     }
 
     /// A URL here.
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme, self.address)
+        format!("{}{path}", self.origin)
     }
 
     /// Sets a row, in place of the one for this method and path.
@@ -179,9 +194,9 @@ impl Script {
         self.row(method, path, None, line);
     }
 
-    /// Sets a row for those whose `User-Agent` begins like this.
-    pub fn put_for(&self, agent: &str, method: &str, path: &str, line: Line) {
-        self.row(method, path, Some(agent.to_owned()), line);
+    /// Sets a row that counts more for requests with a header line, in lower case, that begins like this.
+    pub fn put_given(&self, given: &'static str, method: &str, path: &str, line: Line) {
+        self.row(method, path, Some(given), line);
     }
 
     /// Takes out a path with all its rows.
@@ -194,10 +209,10 @@ impl Script {
         self.play().spoken.clone()
     }
 
-    fn row(&self, method: &str, path: &str, agent: Option<String>, line: Line) {
+    fn row(&self, method: &str, path: &str, given: Option<&'static str>, line: Line) {
         let rows = &mut self.play().rows;
-        rows.retain(|row| row.method != method || row.path != path || row.agent != agent);
-        rows.push(Row { method: method.to_owned(), path: path.to_owned(), agent, line });
+        rows.retain(|row| row.method != method || row.path != path || row.given != given);
+        rows.push(Row { method: method.to_owned(), path: path.to_owned(), given, line });
     }
 
     fn play(&self) -> std::sync::MutexGuard<'_, Play> {
@@ -212,27 +227,20 @@ impl Drop for Script {
 }
 
 impl Play {
-    /// The answer: the row of the caller's own first; HEAD is GET where nothing else is said.
+    /// The answer: a row with a condition that holds counts first; HEAD is GET where nothing else is said.
     fn answer(&self, spoken: &Spoken) -> Line {
         let path = spoken.target.split('?').next().unwrap_or_default();
-        let agent =
-            spoken.head.lines().find_map(|line| line.strip_prefix("user-agent: ")).unwrap_or_default();
-        let find = |method: &str, is_own: bool| {
-            self.rows.iter().find(|row| {
-                let is_meant = match &row.agent {
-                    Some(own) => is_own && agent.starts_with(&own.to_ascii_lowercase()),
-                    None => !is_own,
-                };
-                row.method == method && row.path == path && is_meant
-            })
+        let holds = |given: &str| spoken.head.lines().any(|line| line.starts_with(given));
+        let find = |method: &str| {
+            let rows = self.rows.iter().filter(|row| row.method == method && row.path == path);
+            let fitting = rows.filter(|row| row.given.is_none_or(holds));
+            fitting.max_by_key(|row| row.given.is_some())
         };
-        let method = spoken.method.as_str();
-        let row = find(method, true).or_else(|| find(method, false));
-        let row = if method == "HEAD" { row.or_else(|| find("GET", false)) } else { row };
-        row.map_or_else(
-            || Line::Answer(404, vec![("content-type".to_owned(), "text/plain".to_owned())], "no".to_owned()),
-            |row| row.line.clone(),
-        )
+        let row = match spoken.method.as_str() {
+            "HEAD" => find("HEAD").or_else(|| find("GET")),
+            method => find(method),
+        };
+        row.map_or_else(|| Line::status(404).header("content-type", "text/plain"), |row| row.line.clone())
     }
 }
 
