@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::answer::{Answer, Form, plain};
+use super::answer::{Answer, plain};
 use super::failure::Failure;
 use crate::clock::Clock;
 use crate::doctor::{Finding, Mark, Registration, Report, ServerUrl, Step, walk};
@@ -42,8 +42,8 @@ pub(super) struct Args {
     roots: Option<PathBuf>,
 }
 
-/// Walks, and prints what was found.
-pub(super) fn run(args: &Args, form: Form) -> Result<(), Failure> {
+/// Walks, and tells what was found.
+pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     if let Some(roots) = &args.roots {
         check_roots(roots).map_err(|why| {
             Failure::new(format!(
@@ -61,8 +61,8 @@ pub(super) fn run(args: &Args, form: Form) -> Result<(), Failure> {
     // A question to a resolver that never answers would be waited for.
     runtime.shutdown_background();
     let ink = if io::stdout().is_terminal() { Ink::Colour } else { Ink::None };
-    Answer::new(text(&report, ink), &report).print(form)?;
-    if report.verdict.is_good() { Ok(()) } else { Err(Failure::Answered) }
+    let answer = Answer::new(text(&report, ink), &report);
+    Ok(if report.verdict.is_good() { answer } else { answer.of_a_failure() })
 }
 
 /// How marks stand out.

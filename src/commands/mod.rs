@@ -136,7 +136,6 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
     let plain = || settings(&flags::Given::default());
     let answer = match command.unwrap_or_else(|| Command::Serve(serve::Args::default())) {
         Command::Serve(args) => return serve::run(settings(&args.settings)?, &args, form),
-        Command::Doctor(args) => return doctor::run(&args, form),
         Command::Audit(args) if args.follow => return audit::follow(&plain()?, &args, form),
         Command::Audit(args) => audit::run(&plain()?, &args),
         Command::User(command) => user::run(&plain()?, command),
@@ -147,8 +146,12 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Apply(args) => apply::run(&settings(&args.settings)?, &args),
         Command::Backup(args) => backup::run(&plain()?, &args),
         Command::Restore(args) => restore::run(&plain()?, &args),
+        // No settings: it is to work where this server is not.
+        Command::Doctor(args) => doctor::run(&args),
     };
-    Ok(answer?.print(form)?)
+    let answer = answer?;
+    answer.print(form)?;
+    answer.end()
 }
 
 fn load(everywhere: &Everywhere, own: &flags::Given) -> Result<Settings, Failure> {

@@ -224,7 +224,7 @@ fn judge_acquaintance(offer: &Offer, notes: &mut Notes) {
             "neither registration_endpoint nor client_id_metadata_document_supported",
             "No client can become known by itself: each stops, or asks its person for a client_id that nobody has.",
             "Offer registration (RFC 7591) or client metadata documents; Vestibule offers both. An identity provider that \
-             knows neither (Authelia, Pocket ID, Keycloak with registration closed) needs one in front that does.",
+             knows neither, as Authelia, needs one in front that does.",
         ),
     }
 }

@@ -6,7 +6,9 @@ use url::Url;
 use super::call::{Called, PROTOCOL_VERSION};
 use super::challenge::Challenged;
 use super::document::{Document, Heard, NoDocument, shortened};
-use super::spelling::{Difference, ServerUrl, at_root, inserted, is_address, is_loopback, is_secure, origin};
+use super::spelling::{
+    Difference, ServerUrl, at_root, inserted, is_loopback, is_secure, is_special_address, origin,
+};
 use super::step::{Notes, Step};
 use crate::http::Method;
 use crate::outgoing::{Probe, Prober};
@@ -279,12 +281,12 @@ fn judge_authorization_servers(server: &ServerUrl, document: &Document, notes: &
             "No other machine reaches it, and clients built on rmcp (Codex, Goose) refuse it outright.",
             "Name the URL by which clients reach the authorization server (of Vestibule: --issuer https://...).",
         );
-    } else if is_address(&url) && !is_loopback(&url) {
-        notes.warn(
+    } else if is_special_address(&url) && !is_loopback(&url) {
+        notes.fail(
             step,
-            format!("{issuer} names an address in place of a name"),
-            "Clients built on rmcp (Codex, Goose) refuse addresses of private networks there.",
-            "Give the authorization server a name in DNS, and name that.",
+            format!("{issuer} names an address of no public network in place of a name"),
+            "Clients built on rmcp (Codex, Goose) refuse such an address outright; a name that leads to it they accept.",
+            "Give the authorization server a name in DNS, also if the address stays private, and name that.",
         );
     } else {
         let more = match named.len() {

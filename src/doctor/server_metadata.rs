@@ -57,9 +57,14 @@ pub(super) async fn find(
     for (url, is_openid) in candidates(issuer) {
         let heard = prober.ask(get(&url)).await;
         places.push(place(url, is_openid, &heard));
+        if heard.is_err() {
+            // Who does not answer once makes each further question wait as long.
+            break;
+        }
     }
     let Some(at) = places.iter().position(|place| place.found.is_ok()) else {
-        let elsewhere = match resource.is_issuer_named {
+        let is_answering = places.iter().all(|place| !matches!(place.found, Err(NoDocument::Unanswered(_))));
+        let elsewhere = match resource.is_issuer_named && is_answering {
             true => look_elsewhere(issuer, prober).await,
             false => None,
         };

@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::outgoing::is_public;
+
 /// The URL of an MCP server as it is given to clients.
 #[derive(Clone, Debug)]
 pub struct ServerUrl {
@@ -155,6 +157,15 @@ pub(super) fn is_secure(url: &Url) -> bool {
 /// Whether a URL names an address in place of a name.
 pub(super) fn is_address(url: &Url) -> bool {
     matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)))
+}
+
+/// Whether a URL names an address of a private or another special network.
+pub(super) fn is_special_address(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
+        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
+        Some(Host::Domain(_)) | None => false,
+    }
 }
 
 /// The well-known URL of this name, with the URL's path behind it (RFC 8414 3.1, RFC 9728 3.1): without a slash that

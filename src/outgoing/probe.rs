@@ -203,6 +203,9 @@ impl Prober {
         let deadline = Instant::now() + self.time;
         let addresses = self.addresses(url, deadline).await?;
         let (_, trust) = self.open(url, deadline).await?;
+        if addresses.len() == 1 {
+            return Ok(Reached { trust, silent: Vec::new() });
+        }
         let mut tries = JoinSet::new();
         for address in addresses {
             tries.spawn(async move { (address.ip(), is_silent(address).await) });
