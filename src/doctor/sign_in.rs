@@ -56,9 +56,15 @@ impl<'a> SignIn<'a> {
                 query.append_pair("scope", scope);
             }
         }
-        let probe =
-            Probe::new(Method::GET, &url).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
-        let heard = prober.ask(probe).await;
+        let ask = |accept: &str| Probe::new(Method::GET, &url).header("accept", accept);
+        let mut heard = prober.ask(ask("text/html,application/xhtml+xml,*/*;q=0.8")).await;
+        if heard.as_ref().is_ok_and(|answer| answer.status.is_client_error() && is_html(answer)) {
+            // A program that asks, as mcp-remote does, is often told in a word what a page tells in many.
+            let told = prober.ask(ask("application/json")).await;
+            if told.as_ref().is_ok_and(|answer| !error_of(answer).is_empty()) {
+                heard = told;
+            }
+        }
         match step {
             Step::ClientDocument => judge_document(&heard, notes),
             _ => {
@@ -127,7 +133,7 @@ fn judge_authorization(endpoint: &Url, resource: &str, heard: &Heard, notes: &mu
             let title = page_title(answer).map_or(String::new(), |title| format!(" ({title:?})"));
             notes.ok(step, format!("200, a page{title}"));
         }
-        302 | 303 | 307 => {
+        301..=303 | 307 | 308 => {
             notes.ok(step, format!("{status}, on to {}", shortened(&without_query(endpoint, answer))))
         }
         _ => judge_refused(step, endpoint, resource, answer, notes),

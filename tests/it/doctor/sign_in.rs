@@ -81,6 +81,29 @@ async fn a_page_that_no_person_can_use() {
 }
 
 #[tokio::test]
+async fn a_page_that_hides_the_error_which_programs_are_told() {
+    let script = right().await;
+    script.put("GET", "/authorize", Line::html(400, "Oh no"));
+    let refusal = json!({ "error": "invalid_scope", "error_description": "no read" });
+    script.put_given("accept: application/json", "GET", "/authorize", Line::json(400, &refusal));
+    Walked::of(&script).await.fails_at("authorization", &["it refuses with invalid_scope: no read"]);
+}
+
+#[tokio::test]
+async fn a_resource_that_our_own_server_does_not_know() {
+    let house = House::new();
+    let server = house.serve("127.0.0.1:0", &["--client-documents", "off"]);
+    let script = right().await;
+    let document = with(resource_metadata(&script), "authorization_servers", json!([server.issuer]));
+    put_document(&script, RESOURCE_METADATA, &document);
+    let command = format!("vestibule resource add {}", script.url(SERVER));
+    Walked::of(&script).await.fails_at("authorization", &["invalid_target", &command]);
+    house.ok(&["resource", "add", &script.url(SERVER)], "");
+    let walked = Walked::of(&script).await;
+    assert_eq!(walked.marked("fail"), Vec::<&Value>::new());
+}
+
+#[tokio::test]
 async fn an_answer_without_the_iss_that_was_promised() {
     let script = right().await;
     let back = "http://localhost:3118/callback?error=access_denied&state=x";
