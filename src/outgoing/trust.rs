@@ -1,6 +1,6 @@
 //! Whether clients would believe a server's certificate, by whose list of authorities, and if not, what is wrong with it.
 //!
-//! [`super::tls`] connects or does not; here somebody wants to know why. The checks are the same, those of rustls.
+//! `tls.rs` connects or does not; here somebody wants to know why. The checks are the same, those of rustls.
 
 use std::fmt;
 use std::io;
