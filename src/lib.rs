@@ -15,6 +15,7 @@
 //! | [`audit`] | what is worth remembering, in words that an owner reads |
 //! | [`limits`] | how often somebody may try |
 //! | [`store`] | SQLite and all SQL text, a file per table |
+//! | [`doctor`] | walking an MCP server's URL as clients do, to say why they do not connect |
 //! | [`config`] | the settings and where they come from; the only reader of the environment |
 //! | [`outgoing`] | connections that the server opens itself, guarded against whoever names where to |
 //! | [`oauth`] | the protocol's words and rules: pure, no I/O, no clock |
@@ -35,7 +36,7 @@
 //! endpoints  pages  gateway
 //! app
 //! audit  limits
-//! store  config
+//! store  config  doctor
 //! outgoing
 //! oauth  http  view  log
 //! crypto  clock
@@ -77,6 +78,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod crypto;
+pub mod doctor;
 pub mod endpoints;
 pub mod gateway;
 pub mod http;

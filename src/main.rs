@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     };
     match run(line) {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(Failure::Answered) => ExitCode::FAILURE,
         Err(failure) => {
             // Where even stderr is closed, the status has to say it.
             let _ = writeln!(std::io::stderr(), "vestibule: {failure}");

@@ -4,11 +4,14 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::failure::Failure;
+
 /// The answer of a command that was done.
 pub struct Answer {
     text: String,
     json: String,
     warnings: Vec<String>,
+    has_failed: bool,
 }
 
 /// Which form is asked for.
@@ -27,7 +30,7 @@ impl Answer {
     /// If `json` has keys that are no text, which none of ours has.
     pub fn new(text: impl Into<String>, json: impl Serialize) -> Self {
         let json = serde_json::to_string(&json).expect("an answer is made of texts, numbers, lists and maps");
-        Self { text: text.into(), json, warnings: Vec::new() }
+        Self { text: text.into(), json, warnings: Vec::new(), has_failed: false }
     }
 
     /// With something that the person should know although all was done.
@@ -35,6 +38,18 @@ impl Answer {
     pub fn warn(mut self, warning: impl Into<String>) -> Self {
         self.warnings.push(warning.into());
         self
+    }
+
+    /// With a bad end, of which the answer tells itself.
+    #[must_use]
+    pub fn of_a_failure(mut self) -> Self {
+        self.has_failed = true;
+        self
+    }
+
+    /// How the command ended, for its exit status.
+    pub(super) const fn end(&self) -> Result<(), Failure> {
+        if self.has_failed { Err(Failure::Answered) } else { Ok(()) }
     }
 
     /// Writes the answer to stdout and its warnings to stderr.

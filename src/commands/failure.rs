@@ -13,6 +13,8 @@ use crate::store::{Fault, OpenRefusal};
 pub enum Failure {
     /// What to tell the person.
     Said(String),
+    /// The answer itself says what failed, and was printed.
+    Answered,
     /// Nobody reads our output any more, as when it is piped into `head`: no failure of ours.
     ClosedPipe,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Failure {
         match self {
             // One line, whatever a file name or a library's message has in it.
             Self::Said(words) => f.write_str(&plain(words)),
+            Self::Answered => f.write_str("see above"),
             Self::ClosedPipe => f.write_str("nobody reads the output"),
         }
     }
@@ -46,6 +49,7 @@ impl From<Fault> for Failure {
         let refused = fault.source().and_then(|source| source.downcast_ref::<Self>());
         match refused {
             Some(Self::Said(words)) => Self::Said(words.clone()),
+            Some(Self::Answered) => Self::Answered,
             Some(Self::ClosedPipe) => Self::ClosedPipe,
             None if fault.is_temporary() => Self::Said(format!(
                 "{fault}; check the file, its directory and the space on its disk, then try again"

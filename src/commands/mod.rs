@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod client;
 mod database;
+mod doctor;
 mod failure;
 mod flags;
 mod grant;
@@ -42,6 +43,7 @@ Examples:
   vestibule resource add https://notes.home.example/mcp --name Notes
   vestibule user add alice
   vestibule audit --follow
+  vestibule doctor https://notes.home.example/mcp    why a client does not connect
 
 Every setting can also come from the environment or a file: see vestibule serve --help."
 )]
@@ -93,6 +95,8 @@ enum Command {
     Backup(backup::Args),
     /// Bring a backup back as the database, never over an existing one
     Restore(restore::Args),
+    /// Walk an MCP server's URL as clients do, and say what mends it; needs no database
+    Doctor(doctor::Args),
 }
 
 impl CommandLine {
@@ -142,8 +146,12 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Apply(args) => apply::run(&settings(&args.settings)?, &args),
         Command::Backup(args) => backup::run(&plain()?, &args),
         Command::Restore(args) => restore::run(&plain()?, &args),
+        // No settings: it is to work where this server is not.
+        Command::Doctor(args) => doctor::run(&args),
     };
-    Ok(answer?.print(form)?)
+    let answer = answer?;
+    answer.print(form)?;
+    answer.end()
 }
 
 fn load(everywhere: &Everywhere, own: &flags::Given) -> Result<Settings, Failure> {

@@ -10,8 +10,10 @@
 //! link        what the socket, the requests and the server know together about one connection
 //! request     what a handler reads        response   what a handler answers
 //! stream      bodies that pass through, piece by piece
+//! challenge   what a 401 of somebody else's asks for
 //! ```
 
+mod challenge;
 mod client_ip;
 mod content_type;
 mod cookie;
@@ -25,6 +27,7 @@ mod screen;
 mod socket;
 mod stream;
 
+pub use challenge::{Challenge, Parameter, challenges};
 pub use client_ip::TrustedProxies;
 pub use content_type::is_json;
 pub use form::{Form, Malformed};

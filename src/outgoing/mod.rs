@@ -5,20 +5,27 @@
 //! and for a short time. It knows nothing of what a document is for. No proxy is used, whatever the environment says:
 //! behind one, nobody could tell where a request ends.
 //!
-//! The servers behind the guard are another matter: the owner named them, and their connections are kept and reused.
+//! The servers behind the guard are another matter: the owner named them, and their connections are kept and reused. So
+//! are probes: the owner wants to know how a server of anybody's behaves, and is told.
 
 mod address;
+mod certificate;
 mod fetch;
 mod flight;
 mod freshness;
 mod names;
 mod party;
+mod probe;
 mod tls;
+mod trust;
 mod upstream;
 
+pub use address::is_public;
 pub use fetch::{FetchRefusal, Fetched, Fetcher};
 pub use names::Names;
 pub use party::Party;
+pub use probe::{Awaited, BodyEnd, Probe, ProbeAnswer, ProbeRefusal, Prober, Reached};
+pub use trust::{TlsRefusal, Trust};
 pub use upstream::{Outbound, Reply, UpstreamRefusal, Upstreams};
 
 use std::io;

@@ -12,6 +12,7 @@ mod client_auth;
 mod client_documents;
 mod commands;
 mod discovery;
+mod doctor;
 mod errors;
 mod examples;
 mod faults;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use vestibule::config::KEYS;
+use vestibule::doctor::{Part, Step};
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
@@ -27,6 +28,28 @@ fn the_settings_table_is_the_programs_own() {
     let (_, rest) = rest.split_once("-->\n").expect("the table's beginning");
     let (written, _) = rest.split_once("<!-- end of settings -->").expect("the table's end");
     assert_eq!(written.trim(), table.trim(), "\nThe table in README.md should be:\n\n{table}");
+}
+
+#[test]
+fn the_sample_of_the_doctor_has_the_steps_that_it_makes() {
+    let readme = file("README.md");
+    let (_, rest) = readme.split_once("<!-- doctor:").expect("the sample's beginning");
+    let (_, rest) = rest.split_once("```text\n").expect("the sample's beginning");
+    let (sample, _) = rest.split_once("```").expect("the sample's end");
+    let mut part: Option<Part> = None;
+    let mut made = 0;
+    for line in sample.lines() {
+        if let Some(step) = Step::ALL.iter().find(|step| line == step.part().title()) {
+            part = Some(step.part());
+        }
+        let marks = ["  ok    ", "  warn  ", "  fail  ", "  skip  "];
+        let Some(told) = marks.iter().find_map(|mark| line.strip_prefix(mark)) else { continue };
+        let is_made =
+            |step: &&Step| Some(step.part()) == part && told.starts_with(&format!("{}  ", step.title()));
+        assert!(Step::ALL.iter().any(|step| is_made(&step)), "no such step: {line}");
+        made += 1;
+    }
+    assert!(made > 5, "{sample}");
 }
 
 #[test]

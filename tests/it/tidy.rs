@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 10] = [
     &["endpoints", "pages", "gateway"],
     &["app"],
     &["audit", "limits"],
-    &["store", "config"],
+    &["store", "config", "doctor"],
     &["outgoing"],
     &["oauth", "http", "view", "log"],
     &["crypto", "clock"],

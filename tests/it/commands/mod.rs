@@ -210,6 +210,7 @@ fn every_help_explains_itself_and_the_ones_that_change_things_by_example() {
         "apply",
         "backup",
         "restore",
+        "doctor",
     ] {
         assert!(shell.ok(&format!("{command} --help")).contains("Example"), "{command}");
     }

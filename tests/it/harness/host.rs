@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -274,9 +274,13 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::R
 }
 
 /// A server's side of TLS, and the certificate of the authority that signed its own.
-fn certified(names: &[&str], spoil: impl FnOnce(&mut CertificateParams)) -> (TlsAcceptor, Vec<u8>) {
+pub(super) fn certified(
+    names: &[&str],
+    spoil: impl FnOnce(&mut CertificateParams),
+) -> (TlsAcceptor, Vec<u8>) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "The authority of a test");
     let authority =
         CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -284,6 +288,21 @@ fn certified(names: &[&str], spoil: impl FnOnce(&mut CertificateParams)) -> (Tls
     spoil(&mut params);
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, &authority).expect("a certificate");
+    (acceptor(&certificate, &key), authority.der().to_vec())
+}
+
+/// A server's side of TLS, with a certificate that is its own authority, and that certificate.
+pub(super) fn self_signed(names: &[&str]) -> (TlsAcceptor, Vec<u8>) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    // As openssl req -x509 makes them.
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    (acceptor(&certificate, &key), certificate.der().to_vec())
+}
+
+fn acceptor(certificate: &Certificate, key: &KeyPair) -> TlsAcceptor {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(with_ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -291,10 +310,10 @@ fn certified(names: &[&str], spoil: impl FnOnce(&mut CertificateParams)) -> (Tls
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .expect("a certificate and its key");
-    (TlsAcceptor::from(Arc::new(config)), authority.der().to_vec())
+    TlsAcceptor::from(Arc::new(config))
 }
 
-fn pem(certificate: &[u8]) -> String {
+pub(super) fn pem(certificate: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(certificate);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("base64 is ASCII")).collect();

@@ -14,6 +14,7 @@ mod listening;
 mod person;
 mod program;
 mod raw;
+mod script;
 mod server;
 
 pub use answer::Answer;
@@ -28,4 +29,5 @@ pub use listening::Listening;
 pub use person::{Person, Wire, ask};
 pub use program::{House, Program, Serving};
 pub use raw::RawAnswer;
+pub use script::{Line, Script, Stage};
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};

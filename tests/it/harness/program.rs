@@ -81,7 +81,14 @@ impl House {
 
     /// Runs a command to its end, with `stdin` typed into it.
     pub fn run(&self, arguments: &[&str], stdin: &str) -> Done {
-        let mut program = Program::start(self.command(arguments));
+        self.run_with(&[], arguments, stdin)
+    }
+
+    /// [`House::run`] with these variables in its environment, which is empty otherwise.
+    pub fn run_with(&self, variables: &[(&str, &Path)], arguments: &[&str], stdin: &str) -> Done {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        let mut program = Program::start(command);
         program.type_in(stdin);
         program.wait()
     }

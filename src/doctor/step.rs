@@ -1,0 +1,287 @@
+//! The steps of the walk, and what was found at one.
+
+use serde::{Serialize, Serializer};
+
+/// A part of the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The MCP server.
+    Server,
+    /// Its protected resource metadata (RFC 9728).
+    Resource,
+    /// The authorization server that the resource names.
+    AuthorizationServer,
+    /// A client that becomes known, and sends a person to sign in.
+    SignIn,
+    /// What a client in a web page needs besides.
+    Browser,
+}
+
+impl Part {
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Server => "The MCP server",
+            Self::Resource => "Its resource metadata",
+            Self::AuthorizationServer => "The authorization server",
+            Self::SignIn => "Becoming known, and signing in",
+            Self::Browser => "Clients in a web page (CORS)",
+        }
+    }
+}
+
+macro_rules! steps {
+    ($($(#[$meaning:meta])* $step:ident = $part:ident, $id:literal, $title:literal;)*) => {
+        /// One step, in the order in which a client makes them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Step {
+            $($(#[$meaning])* $step,)*
+        }
+
+        impl Step {
+            /// Every step, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$step),*];
+
+            /// The part that it belongs to.
+            pub const fn part(self) -> Part {
+                match self { $(Self::$step => Part::$part,)* }
+            }
+
+            /// What programs call it.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$step => $id,)* }
+            }
+
+            /// What people call it, within its part.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$step => $title,)* }
+            }
+        }
+    };
+}
+
+steps! {
+    /// The URL as it was typed.
+    Url = Server, "url", "URL";
+    /// Where its name leads.
+    Address = Server, "address", "address";
+    /// Who vouches for it.
+    Certificate = Server, "certificate", "certificate";
+    /// `initialize` without a token.
+    Call = Server, "call", "POST without a token";
+    /// A stream without a token.
+    Stream = Server, "stream", "GET without a token";
+    /// The same by other names.
+    Agents = Server, "user_agents", "user agents";
+    /// `WWW-Authenticate`.
+    Challenge = Server, "challenge", "WWW-Authenticate";
+    /// The server's clock.
+    Clock = Server, "clock", "clock";
+    /// The metadata where the challenge says.
+    MetadataChallenged = Resource, "resource_metadata.challenge", "where the 401 says";
+    /// The metadata by the path of the URL.
+    MetadataByPath = Resource, "resource_metadata.path", "by the URL's path";
+    /// The metadata of the whole host.
+    MetadataAtRoot = Resource, "resource_metadata.root", "of the whole host";
+    /// Its `resource`.
+    Resource = Resource, "resource", "resource";
+    /// Its `authorization_servers`.
+    AuthorizationServers = Resource, "authorization_servers", "authorization_servers";
+    /// Its `scopes_supported`, and what else it says.
+    ResourceScopes = Resource, "resource_scopes", "scopes_supported";
+    /// Where the issuer's name leads.
+    ServerAddress = AuthorizationServer, "authorization_server.address", "address";
+    /// Who vouches for it.
+    ServerCertificate = AuthorizationServer, "authorization_server.certificate", "certificate";
+    /// RFC 8414, or OpenID Connect Discovery.
+    Metadata = AuthorizationServer, "metadata", "metadata";
+    /// `issuer`.
+    Issuer = AuthorizationServer, "issuer", "issuer";
+    /// PKCE.
+    Pkce = AuthorizationServer, "pkce", "PKCE";
+    /// Where its endpoints are.
+    Endpoints = AuthorizationServer, "endpoints", "endpoints";
+    /// `response_types_supported`, `grant_types_supported`.
+    Grants = AuthorizationServer, "grants", "grants";
+    /// `token_endpoint_auth_methods_supported`.
+    ClientAuth = AuthorizationServer, "client_authentication", "client authentication";
+    /// How a client can become known.
+    Acquaintance = AuthorizationServer, "acquaintance", "ways to become known";
+    /// RFC 9207.
+    IssPromise = AuthorizationServer, "iss", "iss";
+    /// `jwks_uri`.
+    Keys = AuthorizationServer, "keys", "keys";
+    /// `scopes_supported`.
+    Scopes = AuthorizationServer, "scopes", "scopes_supported";
+    /// The metadata by other user agents.
+    ServerAgents = AuthorizationServer, "authorization_server.user_agents", "user agents";
+    /// The authorization server's clock.
+    ServerClock = AuthorizationServer, "authorization_server.clock", "clock";
+    /// RFC 7591.
+    Registration = SignIn, "registration", "registration";
+    /// The authorization endpoint, for whoever registered.
+    Authorization = SignIn, "authorization", "authorization endpoint";
+    /// The authorization endpoint, for a client named by a document.
+    ClientDocument = SignIn, "client_document", "client by document";
+    /// The token endpoint.
+    Token = SignIn, "token", "token endpoint";
+    /// The MCP server.
+    CorsServer = Browser, "cors.server", "MCP server";
+    /// The resource metadata.
+    CorsResourceMetadata = Browser, "cors.resource_metadata", "resource metadata";
+    /// The authorization server's metadata.
+    CorsMetadata = Browser, "cors.metadata", "server metadata";
+    /// The registration endpoint.
+    CorsRegistration = Browser, "cors.registration", "registration endpoint";
+    /// The token endpoint.
+    CorsToken = Browser, "cors.token", "token endpoint";
+}
+
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// As it should.
+    Ok,
+    /// Some client may stumble, or stumbles where the owner may want it to.
+    Warn,
+    /// Some client does not connect.
+    Fail,
+    /// It was not made.
+    Skipped,
+}
+
+/// What was found at a step.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    step: Step,
+    mark: Mark,
+    /// What was seen, on one line.
+    seen: String,
+    #[serde(flatten)]
+    advice: Option<Advice>,
+}
+
+/// What comes with every warning and every failure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Advice {
+    /// Why it matters, and to which clients.
+    pub why: String,
+    /// What to do.
+    pub mend: String,
+}
+
+impl Finding {
+    /// The step.
+    pub const fn step(&self) -> Step {
+        self.step
+    }
+
+    /// How it went.
+    pub const fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// What was seen; it may repeat what a stranger's server says.
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    /// What comes with a warning or a failure.
+    pub const fn advice(&self) -> Option<&Advice> {
+        self.advice.as_ref()
+    }
+}
+
+/// The findings so far.
+#[derive(Debug, Default)]
+pub(super) struct Notes(Vec<Finding>);
+
+impl Notes {
+    /// All is well.
+    pub(super) fn ok(&mut self, step: Step, seen: impl Into<String>) {
+        self.0.push(Finding { step, mark: Mark::Ok, seen: seen.into(), advice: None });
+    }
+
+    /// Some client may stumble.
+    pub(super) fn warn(
+        &mut self,
+        step: Step,
+        seen: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let advice = Some(Advice { why: why.into(), mend: mend.into() });
+        self.0.push(Finding { step, mark: Mark::Warn, seen: seen.into(), advice });
+    }
+
+    /// Some client does not connect.
+    pub(super) fn fail(
+        &mut self,
+        step: Step,
+        seen: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
+        let advice = Some(Advice { why: why.into(), mend: mend.into() });
+        self.0.push(Finding { step, mark: Mark::Fail, seen: seen.into(), advice });
+    }
+
+    /// The step is not made, and why.
+    pub(super) fn skip(&mut self, step: Step, why: impl Into<String>) {
+        self.0.push(Finding { step, mark: Mark::Skipped, seen: why.into(), advice: None });
+    }
+
+    /// Whether nothing was noted at a step.
+    pub(super) fn is_blank(&self, step: Step) -> bool {
+        self.0.iter().all(|finding| finding.step != step)
+    }
+
+    /// All findings in the order of their steps; where there is none, the step was not reached.
+    pub(super) fn into_findings(mut self) -> Vec<Finding> {
+        for step in Step::ALL.iter().copied() {
+            if self.is_blank(step) {
+                self.skip(step, "not reached");
+            }
+        }
+        self.0.sort_by_key(Finding::step);
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_told_once_and_in_order_also_those_that_were_not_reached() {
+        let mut notes = Notes::default();
+        notes.ok(Step::Clock, "right");
+        notes.fail(Step::Url, "x", "y", "z");
+        notes.warn(Step::Url, "x", "y", "z");
+        let findings = notes.into_findings();
+        assert_eq!(findings.len(), Step::ALL.len() + 1);
+        assert!(findings.is_sorted_by_key(Finding::step));
+        let of = |step| findings.iter().find(|finding| finding.step() == step).map(Finding::mark);
+        assert_eq!(of(Step::Clock), Some(Mark::Ok));
+        assert_eq!(of(Step::Url), Some(Mark::Fail));
+        assert_eq!(of(Step::Token), Some(Mark::Skipped));
+    }
+
+    #[test]
+    fn parts_follow_one_another_and_no_two_steps_have_one_name() {
+        let mut parts: Vec<Part> = Step::ALL.iter().map(|step| step.part()).collect();
+        parts.dedup();
+        assert_eq!(parts.len(), 5);
+        let mut ids: Vec<&str> = Step::ALL.iter().map(|step| step.id()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), Step::ALL.len());
+    }
+}

@@ -1,0 +1,75 @@
+//! The report as people read it, and wrong usage.
+
+use super::*;
+
+async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let done = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        House::new().run(&arguments, "")
+    });
+    let done = done.await.expect("it ends");
+    (done.status, done.out, done.err)
+}
+
+#[tokio::test]
+async fn people_read_a_line_a_step_what_mends_it_below_and_the_verdict_last() {
+    let script = right().await;
+    put_document(
+        &script,
+        METADATA,
+        &with(metadata(&script), "code_challenge_methods_supported", Value::Null),
+    );
+    script.put("POST", "/token", Line::redirect(308, "/token/\u{1b}[2J"));
+    let (status, out, err) = run(&["doctor", &script.url(SERVER)]).await;
+    assert_eq!((status, err.as_str()), (Some(1), ""));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "The MCP server");
+    assert_eq!(
+        lines[1],
+        format!("  ok    URL                     {} (plain http, on this machine alone)", script.url(SERVER))
+    );
+    let at = lines.iter().position(|line| line.starts_with("  fail  PKCE  ")).expect("the failure");
+    assert_eq!(lines[at], "  fail  PKCE                    code_challenge_methods_supported is missing");
+    assert!(lines[at + 1].starts_with("        A client that cannot see S256 must not go on"));
+    assert!(lines[at + 2..at + 4].iter().any(|line| line.starts_with("        Mend: Say ")), "{out}");
+    assert_eq!(lines.last(), Some(&"2 things keep clients from connecting."));
+    assert!(
+        !out.contains('\u{1b}'),
+        "no colour for a pipe, and nothing of a stranger's that a terminal obeys"
+    );
+    let long: Vec<_> = lines.iter().filter(|line| line.starts_with("        ") && line.len() > 110).collect();
+    assert_eq!(long, Vec::<&&str>::new());
+}
+
+#[tokio::test]
+async fn a_verdict_counts_what_keeps_clients_away() {
+    let script = right().await;
+    let (status, out, _) = run(&["doctor", &script.url(SERVER)]).await;
+    assert_eq!(
+        (status, out.lines().last()),
+        (Some(0), Some("Clients connect; one warning says which may not."))
+    );
+    script.remove("/jwks");
+    let (status, out, _) = run(&["doctor", &script.url(SERVER)]).await;
+    assert_eq!((status, out.lines().last()), (Some(1), Some("One thing keeps clients from connecting.")));
+}
+
+#[tokio::test]
+async fn wrong_usage_is_2_and_says_how_to_write_it() {
+    for arguments in [
+        &["doctor"][..],
+        &["doctor", "notes.home.example/mcp"],
+        &["doctor", "https://h/#x"],
+        &["doctor", "https://h/", "--colour"],
+    ] {
+        let (status, out, err) = run(arguments).await;
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(err.contains("--help"), "{err}");
+    }
+    let (_, _, err) = run(&["doctor", "notes.home.example/mcp"]).await;
+    assert!(err.contains("https://notes.home.example/mcp"), "{err}");
+    let (status, out, err) = run(&["doctor", "https://h/", "--roots", "missing.pem"]).await;
+    assert_eq!((status, out.as_str()), (Some(1), ""));
+    assert!(err.starts_with("vestibule: could not use the authorities in missing.pem: "), "{err}");
+}
