@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{House, Line, Script, Stage};
+use crate::harness::{House, Script, Scripted, Stage};
 
 const SERVER: &str = "/mcp";
 const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource/mcp";
@@ -34,32 +34,32 @@ fn put_everything(script: &Script) {
     put_document(script, RESOURCE_METADATA, &resource_metadata(script));
     put_document(script, METADATA, &metadata(script));
     let key = json!({ "kty": "EC", "crv": "P-256", "x": "x", "y": "y", "use": "sig", "kid": "1" });
-    script.put("GET", "/jwks", Line::json(200, &json!({ "keys": [key] })));
+    script.put("GET", "/jwks", Scripted::json(200, &json!({ "keys": [key] })));
     script.put("OPTIONS", "/register", preflight());
-    script.put("POST", "/register", Line::json(201, &registered(script)));
-    script.put("DELETE", "/register/1", Line::status(204));
-    script.put("GET", "/authorize", Line::html(200, "Sign in"));
+    script.put("POST", "/register", Scripted::json(201, &registered(script)));
+    script.put("DELETE", "/register/1", Scripted::status(204));
+    script.put("GET", "/authorize", Scripted::html(200, "Sign in"));
     script.put("OPTIONS", "/token", preflight());
-    script.put("POST", "/token", Line::json(400, &json!({ "error": "invalid_grant" })));
+    script.put("POST", "/token", Scripted::json(400, &json!({ "error": "invalid_grant" })));
 }
 
 /// A document that pages may read.
 fn put_document(script: &Script, path: &str, document: &Value) {
-    script.put("GET", path, open(Line::json(200, document)));
+    script.put("GET", path, open(Scripted::json(200, document)));
     script.put("OPTIONS", path, preflight());
 }
 
-fn open(line: Line) -> Line {
+fn open(line: Scripted) -> Scripted {
     line.header("access-control-allow-origin", "*")
 }
 
-fn preflight() -> Line {
+fn preflight() -> Scripted {
     let allowed = "Authorization, Content-Type, MCP-Protocol-Version, Mcp-Session-Id, Last-Event-ID";
-    open(Line::status(204)).header("access-control-allow-headers", allowed)
+    open(Scripted::status(204)).header("access-control-allow-headers", allowed)
 }
 
-fn challenge(metadata: &str) -> Line {
-    open(Line::status(401))
+fn challenge(metadata: &str) -> Scripted {
+    open(Scripted::status(401))
         .header("access-control-expose-headers", "WWW-Authenticate, Mcp-Session-Id")
         .header("www-authenticate", &format!(r#"Bearer resource_metadata="{metadata}", scope="read""#))
 }

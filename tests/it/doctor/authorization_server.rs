@@ -32,7 +32,7 @@ async fn no_metadata_where_clients_look() {
     let script = right().await;
     script.remove(METADATA);
     Walked::of(&script).await.fails_at("metadata", &[METADATA, ": 404", "every one stops here"]);
-    script.put("GET", METADATA, Line::html(200, "Notes"));
+    script.put("GET", METADATA, Scripted::html(200, "Notes"));
     Walked::of(&script).await.fails_at("metadata", &["HTML page", "catch-all"]);
 }
 
@@ -66,11 +66,11 @@ async fn a_page_or_a_fault_before_the_metadata() {
     put_document(&script, "/.well-known/openid-configuration", &document);
     script.remove(METADATA);
     Walked::of(&script).await.is_right();
-    script.put("GET", METADATA, Line::html(200, "Notes"));
+    script.put("GET", METADATA, Scripted::html(200, "Notes"));
     Walked::of(&script).await.fails_at("metadata", &["HTML page", "at a 404 alone"]);
-    script.put("GET", METADATA, Line::status(503));
+    script.put("GET", METADATA, Scripted::status(503));
     Walked::of(&script).await.fails_at("metadata", &[": 503", "at a 404 alone"]);
-    script.put("GET", METADATA, Line::redirect(302, "/elsewhere"));
+    script.put("GET", METADATA, Scripted::redirect(302, "/elsewhere"));
     Walked::of(&script).await.warns_at("metadata", &["302, a redirect to /elsewhere"]);
 }
 
@@ -229,7 +229,7 @@ async fn keys_that_check_nothing() {
         (json!({ "keys": [{ "kty": "EC", "d": "x" }] }), "shows a private key"),
         (json!({ "keys": [{ "kty": "oct", "k": "x" }] }), "shows a private key"),
     ] {
-        script.put("GET", "/jwks", Line::json(200, &keys));
+        script.put("GET", "/jwks", Scripted::json(200, &keys));
         Walked::of(&script).await.fails_at("keys", &[words]);
     }
     script.remove("/jwks");

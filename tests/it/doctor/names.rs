@@ -137,7 +137,7 @@ async fn an_authorization_server_that_other_machines_do_not_reach() {
 #[tokio::test]
 async fn a_redirect_from_https_to_plain_http() {
     let script = named().await;
-    script.put("POST", SERVER, Line::redirect(307, &script.url("/mcp/").replace("https:", "http:")));
+    script.put("POST", SERVER, Scripted::redirect(307, &script.url("/mcp/").replace("https:", "http:")));
     let report = walk_url(&script.url(SERVER), world(&["127.0.0.1"]), &script, PATIENCE).await;
     let failed = report.steps.iter().find(|finding| finding.mark() == Mark::Fail).expect("it fails");
     let advice = failed.advice().expect("a failure has advice");
@@ -148,7 +148,7 @@ async fn a_redirect_from_https_to_plain_http() {
 #[tokio::test]
 async fn a_server_that_never_answers() {
     let script = right().await;
-    script.put("POST", SERVER, Line::Silence);
+    script.put("POST", SERVER, Scripted::Silence);
     let report = walk_url(&script.url(SERVER), world(&[]), &script, SHORT).await;
     assert_eq!(marked(&report, Mark::Fail), [(Step::Call, "no answer came in time".to_owned())]);
 }

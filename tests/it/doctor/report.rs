@@ -20,7 +20,7 @@ async fn people_read_a_line_a_step_what_mends_it_below_and_the_verdict_last() {
         METADATA,
         &with(metadata(&script), "code_challenge_methods_supported", Value::Null),
     );
-    script.put("POST", "/token", Line::redirect(308, "/token/\u{1b}[2J"));
+    script.put("POST", "/token", Scripted::redirect(308, "/token/\u{1b}[2J"));
     let (status, out, err) = run(&["doctor", &script.url(SERVER)]).await;
     assert_eq!((status, err.as_str()), (Some(1), ""));
     let lines: Vec<&str> = out.lines().collect();

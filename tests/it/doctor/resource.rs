@@ -20,7 +20,7 @@ async fn no_metadata_anywhere() {
 #[tokio::test]
 async fn metadata_that_is_a_page_of_the_web_app() {
     let script = right().await;
-    let page = Line::html(200, "Notes");
+    let page = Scripted::html(200, "Notes");
     script.put("GET", RESOURCE_METADATA, page.clone());
     script.put("GET", AT_ROOT, page);
     Walked::of(&script).await.fails_at(
@@ -38,14 +38,14 @@ async fn metadata_that_is_a_page_of_the_web_app() {
 async fn metadata_that_is_no_metadata() {
     let script = right().await;
     for (line, words) in [
-        (Line::status(401), "401"),
-        (Line::redirect(302, "/login"), "302, a redirect to /login"),
-        (Line::status(500), "500"),
-        (Line::json(200, &json!([])), "its JSON is no object"),
-        (Line::status(200).header("content-type", "application/json"), "what it sends as JSON is none"),
-        (Line::json(200, &json!({})).without("content-type"), "without a Content-Type"),
-        (Line::json(200, &json!({})).header("content-encoding", "gzip"), "compressed (gzip)"),
-        (Line::json(200, &json!({ "x": "x".repeat(300_000) })), "longer than 256 KiB"),
+        (Scripted::status(401), "401"),
+        (Scripted::redirect(302, "/login"), "302, a redirect to /login"),
+        (Scripted::status(500), "500"),
+        (Scripted::json(200, &json!([])), "its JSON is no object"),
+        (Scripted::status(200).header("content-type", "application/json"), "what it sends as JSON is none"),
+        (Scripted::json(200, &json!({})).without("content-type"), "without a Content-Type"),
+        (Scripted::json(200, &json!({})).header("content-encoding", "gzip"), "compressed (gzip)"),
+        (Scripted::json(200, &json!({ "x": "x".repeat(300_000) })), "longer than 256 KiB"),
     ] {
         script.put("GET", RESOURCE_METADATA, line);
         Walked::of(&script).await.fails_at("resource_metadata.challenge", &[words]);
@@ -73,17 +73,17 @@ async fn the_hosts_own_metadata_is_another_servers_or_a_page() {
     let script = right().await;
     put_document(&script, AT_ROOT, &with(resource_metadata(&script), "resource", json!(script.url(""))));
     Walked::of(&script).await.warns_at("resource_metadata.root", &["says something else", "Clients differ"]);
-    script.put("GET", AT_ROOT, Line::html(200, "Notes"));
+    script.put("GET", AT_ROOT, Scripted::html(200, "Notes"));
     Walked::of(&script).await.warns_at("resource_metadata.root", &["HTML page", "Gemini CLI"]);
     // Another host's metadata may be missing: there may be several servers.
-    script.put("GET", AT_ROOT, Line::status(404));
+    script.put("GET", AT_ROOT, Scripted::status(404));
     Walked::of(&script).await.is_right();
 }
 
 #[tokio::test]
 async fn head_is_not_answered_as_get() {
     let script = right().await;
-    script.put("HEAD", RESOURCE_METADATA, Line::status(405));
+    script.put("HEAD", RESOURCE_METADATA, Scripted::status(405));
     Walked::of(&script).await.warns_at("resource_metadata.challenge", &["HEAD ", "405"]);
 }
 
@@ -199,11 +199,11 @@ async fn scopes_that_clients_stumble_over() {
 #[tokio::test]
 async fn a_document_that_no_page_may_read() {
     let script = right().await;
-    script.put("GET", RESOURCE_METADATA, Line::json(200, &resource_metadata(&script)));
-    script.put("GET", METADATA, Line::json(200, &metadata(&script)));
+    script.put("GET", RESOURCE_METADATA, Scripted::json(200, &resource_metadata(&script)));
+    script.put("GET", METADATA, Scripted::json(200, &metadata(&script)));
     let words: &[&str] = &["GET: no Access-Control-Allow-Origin", "web page"];
     Walked::of(&script).await.fails_at_all(&[("cors.resource_metadata", words), ("cors.metadata", words)]);
     let script = right().await;
-    script.put("OPTIONS", RESOURCE_METADATA, Line::status(405));
+    script.put("OPTIONS", RESOURCE_METADATA, Scripted::status(405));
     Walked::of(&script).await.warns_at("cors.resource_metadata", &["OPTIONS: 405", "once more without"]);
 }

@@ -91,7 +91,7 @@ async fn a_registration_that_cannot_be_taken_back_is_told() {
     let elsewhere = Script::start(Stage::Plain).await;
     // The token is the server's own: it goes to no other, whatever the answer says.
     let body = with(registered(&script), "registration_client_uri", json!(elsewhere.url("/register/1")));
-    script.put("POST", "/register", Line::json(201, &body));
+    script.put("POST", "/register", Scripted::json(201, &body));
     let walked = Walked::of(&script).await;
     walked.is_right();
     assert!(walked.seen("registration").contains("client-1, which stays behind"));

@@ -19,7 +19,7 @@ async fn a_port_at_which_nobody_listens() {
 async fn no_authorization_at_all() {
     let script = Script::start(Stage::Plain).await;
     let answer = json!({ "jsonrpc": "2.0", "id": 0, "result": {} });
-    script.put("POST", SERVER, Line::json(200, &answer));
+    script.put("POST", SERVER, Scripted::json(200, &answer));
     let walked = Walked::of(&script).await;
     walked.fails_at(
         "call",
@@ -36,7 +36,7 @@ async fn no_authorization_at_all() {
 async fn a_login_page_in_place_of_a_401() {
     for status in [301, 302, 303, 307, 308] {
         let script = Script::start(Stage::Plain).await;
-        script.put("POST", SERVER, Line::redirect(status, "https://sso.test/login?rd=x"));
+        script.put("POST", SERVER, Scripted::redirect(status, "https://sso.test/login?rd=x"));
         Walked::of(&script).await.fails_at(
             "call",
             &[
@@ -49,18 +49,18 @@ async fn a_login_page_in_place_of_a_401() {
         assert_eq!(script.spoken().iter().filter(|one| one.target.contains("login")).count(), 0);
     }
     let script = Script::start(Stage::Plain).await;
-    script.put("POST", SERVER, Line::redirect(302, &script.url("/login").replace("http:", "https:")));
+    script.put("POST", SERVER, Scripted::redirect(302, &script.url("/login").replace("http:", "https:")));
     Walked::of(&script).await.fails_at("call", &["waits for a 401"]);
-    script.put("POST", SERVER, Line::Nothing);
+    script.put("POST", SERVER, Scripted::Nothing);
     Walked::of(&script).await.fails_at("call", &["the connection broke", "No client gets an answer"]);
-    script.put("POST", SERVER, Line::html(200, "Log in"));
+    script.put("POST", SERVER, Scripted::html(200, "Log in"));
     Walked::of(&script).await.fails_at("call", &["200, with an HTML page (\"Log in\")", "login page"]);
 }
 
 #[tokio::test]
 async fn a_redirect_to_the_same_place_with_a_slash() {
     let script = Script::start(Stage::Plain).await;
-    script.put("POST", SERVER, Line::redirect(307, "/mcp/"));
+    script.put("POST", SERVER, Scripted::redirect(307, "/mcp/"));
     let better = script.url("/mcp/");
     Walked::of(&script)
         .await
@@ -80,7 +80,7 @@ async fn other_statuses_than_401() {
         (502, "does not reach the server behind"),
     ] {
         let script = Script::start(Stage::Plain).await;
-        script.put("POST", SERVER, Line::status(status));
+        script.put("POST", SERVER, Scripted::status(status));
         Walked::of(&script).await.fails_at("call", &[&status.to_string(), words]);
     }
 }
@@ -88,29 +88,29 @@ async fn other_statuses_than_401() {
 #[tokio::test]
 async fn a_stream_that_is_sent_to_a_login_page_or_open_to_all() {
     let script = right().await;
-    script.put("GET", SERVER, Line::redirect(302, "/login"));
+    script.put("GET", SERVER, Scripted::redirect(302, "/login"));
     Walked::of(&script).await.fails_at("stream", &["302, a redirect to /login", "by every method"]);
-    script.put("GET", SERVER, Line::status(200).header("content-type", "text/event-stream"));
+    script.put("GET", SERVER, Scripted::status(200).header("content-type", "text/event-stream"));
     Walked::of(&script).await.fails_at("stream", &["a GET needs no token", "Anybody may listen"]);
-    script.put("GET", SERVER, Line::status(405));
+    script.put("GET", SERVER, Scripted::status(405));
     Walked::of(&script).await.is_right();
-    script.put("GET", SERVER, Line::status(404));
+    script.put("GET", SERVER, Scripted::status(404));
     Walked::of(&script).await.warns_at("stream", &["404", "401 or 405"]);
-    script.put("GET", SERVER, Line::Nothing);
+    script.put("GET", SERVER, Scripted::Nothing);
     Walked::of(&script).await.fails_at("stream", &["the connection broke", "open a stream"]);
 }
 
 #[tokio::test]
 async fn bot_rules_that_stop_every_program() {
     let script = Script::start(Stage::Plain).await;
-    script.put("POST", SERVER, Line::html(403, "Just a moment...").header("cf-mitigated", "challenge"));
+    script.put("POST", SERVER, Scripted::html(403, "Just a moment...").header("cf-mitigated", "challenge"));
     Walked::of(&script).await.fails_at("call", &["403, from Cloudflare's bot rules", "Bot Fight Mode"]);
 }
 
 #[tokio::test]
 async fn bot_rules_that_stop_a_client_by_its_name() {
     let script = right().await;
-    let refusal = Line::html(403, "Attention Required! | Cloudflare").header("server", "cloudflare");
+    let refusal = Scripted::html(403, "Attention Required! | Cloudflare").header("server", "cloudflare");
     script.put_given("user-agent: claude-user", "POST", SERVER, refusal.clone());
     Walked::of(&script).await.fails_at(
         "user_agents",
@@ -179,14 +179,14 @@ async fn a_clock_that_is_wrong() {
     script.put("POST", SERVER, late);
     Walked::of(&script).await.warns_at("clock", &["seconds behind this machine's", "timedatectl"]);
     let script = right().await;
-    let early = open(Line::json(200, &metadata(&script))).header("date", "Fri, 01 Jan 2100 00:00:00 GMT");
+    let early = open(Scripted::json(200, &metadata(&script))).header("date", "Fri, 01 Jan 2100 00:00:00 GMT");
     script.put("GET", METADATA, early);
     Walked::of(&script).await.warns_at("authorization_server.clock", &["seconds ahead of"]);
 }
 
 #[tokio::test]
 async fn a_preflight_that_is_asked_for_a_token() {
-    for line in [challenge("x"), Line::redirect(302, "/login"), Line::status(403)] {
+    for line in [challenge("x"), Scripted::redirect(302, "/login"), Scripted::status(403)] {
         let script = right().await;
         script.put("OPTIONS", SERVER, line);
         Walked::of(&script).await.fails_at("cors.server", &["OPTIONS: ", "Inspector", "without a token"]);
@@ -196,9 +196,9 @@ async fn a_preflight_that_is_asked_for_a_token() {
 #[tokio::test]
 async fn a_server_that_no_page_may_ask() {
     let script = right().await;
-    script.put("OPTIONS", SERVER, Line::status(405));
+    script.put("OPTIONS", SERVER, Scripted::status(405));
     Walked::of(&script).await.fails_at("cors.server", &["OPTIONS: 405", "Access-Control-Allow-Origin: *"]);
-    script.put("OPTIONS", SERVER, open(Line::status(204)).header("access-control-allow-headers", "*"));
+    script.put("OPTIONS", SERVER, open(Scripted::status(204)).header("access-control-allow-headers", "*"));
     Walked::of(&script).await.fails_at("cors.server", &["does not have authorization", "* does not cover"]);
     script.put("OPTIONS", SERVER, preflight());
     let unread = challenge(&script.url(RESOURCE_METADATA)).without("access-control-allow-origin");
@@ -206,9 +206,9 @@ async fn a_server_that_no_page_may_ask() {
     Walked::of(&script).await.fails_at("cors.server", &["401 to a POST: no Access-Control-Allow-Origin"]);
     let good = || challenge(&script.url(RESOURCE_METADATA));
     script.put("POST", SERVER, good());
-    script.put_given("origin: ", "POST", SERVER, Line::status(403));
+    script.put_given("origin: ", "POST", SERVER, Scripted::status(403));
     Walked::of(&script).await.fails_at("cors.server", &["403 for a POST with an Origin"]);
-    script.put_given("origin: ", "POST", SERVER, Line::Nothing);
+    script.put_given("origin: ", "POST", SERVER, Scripted::Nothing);
     Walked::of(&script).await.fails_at("cors.server", &["POST from a page: the connection broke"]);
     script.put_given("origin: ", "POST", SERVER, good());
     Walked::of(&script).await.is_right();

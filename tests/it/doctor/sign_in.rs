@@ -8,7 +8,7 @@ async fn a_registration_that_is_closed() {
         let script = right().await;
         let refusal =
             json!({ "error": "invalid_token", "error_description": "an initial access token is needed" });
-        script.put("POST", "/register", Line::json(status, &refusal));
+        script.put("POST", "/register", Scripted::json(status, &refusal));
         let walked = Walked::of(&script).await;
         walked.fails_at(
             "registration",
@@ -28,24 +28,24 @@ async fn a_registration_that_fails() {
     let script = right().await;
     let refusal = json!({ "error": "invalid_redirect_uri", "error_description": "https only" });
     for (line, words) in [
-        (Line::json(400, &refusal), "invalid_redirect_uri (https only)"),
-        (Line::redirect(301, "/register/"), "301, a redirect to /register/"),
-        (Line::html(200, "Notes"), "HTML page"),
-        (Line::status(404), "nothing at that place"),
-        (Line::status(429), "too many registrations"),
-        (Line::status(500), "500"),
-        (Line::Nothing, "the connection broke"),
-        (Line::json(201, &with(registered(&script), "client_id", Value::Null)), "no client_id"),
+        (Scripted::json(400, &refusal), "invalid_redirect_uri (https only)"),
+        (Scripted::redirect(301, "/register/"), "301, a redirect to /register/"),
+        (Scripted::html(200, "Notes"), "HTML page"),
+        (Scripted::status(404), "nothing at that place"),
+        (Scripted::status(429), "too many registrations"),
+        (Scripted::status(500), "500"),
+        (Scripted::Nothing, "the connection broke"),
+        (Scripted::json(201, &with(registered(&script), "client_id", Value::Null)), "no client_id"),
         (
-            Line::json(201, &with(registered(&script), "redirect_uris", Value::Null)),
+            Scripted::json(201, &with(registered(&script), "redirect_uris", Value::Null)),
             "redirect_uris is missing",
         ),
-        (Line::json(201, &with(registered(&script), "client_secret", json!(""))), "empty"),
+        (Scripted::json(201, &with(registered(&script), "client_secret", json!(""))), "empty"),
     ] {
         script.put("POST", "/register", line);
         Walked::of(&script).await.fails_at("registration", &[words]);
     }
-    script.put("POST", "/register", Line::json(200, &registered(&script)));
+    script.put("POST", "/register", Scripted::json(200, &registered(&script)));
     Walked::of(&script).await.warns_at("registration", &["200 in place of 201"]);
 }
 
@@ -55,26 +55,26 @@ async fn a_page_that_no_person_can_use() {
     let back = "http://localhost:3118/callback";
     let iss = url::form_urlencoded::byte_serialize(script.url("").as_bytes()).collect::<String>();
     for (line, words) in [
-        (Line::html(400, "Unknown redirect"), "400 (\"Unknown redirect\")"),
+        (Scripted::html(400, "Unknown redirect"), "400 (\"Unknown redirect\")"),
         (
-            Line::json(400, &json!({ "error": "invalid_scope", "error_description": "read" })),
+            Scripted::json(400, &json!({ "error": "invalid_scope", "error_description": "read" })),
             "invalid_scope: read",
         ),
         (
-            Line::redirect(302, &format!("{back}?error=invalid_target&state=x&iss={iss}")),
+            Scripted::redirect(302, &format!("{back}?error=invalid_target&state=x&iss={iss}")),
             "vestibule resource add",
         ),
-        (Line::redirect(302, &format!("{back}?code=x&state=x&iss={iss}")), "without asking anybody"),
-        (Line::status(404), "finds nothing"),
-        (Line::status(401), "without a token"),
-        (Line::json(200, &json!({})), "no page"),
-        (Line::status(502), "502"),
-        (Line::Nothing, "the connection broke"),
+        (Scripted::redirect(302, &format!("{back}?code=x&state=x&iss={iss}")), "without asking anybody"),
+        (Scripted::status(404), "finds nothing"),
+        (Scripted::status(401), "without a token"),
+        (Scripted::json(200, &json!({})), "no page"),
+        (Scripted::status(502), "502"),
+        (Scripted::Nothing, "the connection broke"),
     ] {
         script.put("GET", "/authorize", line);
         Walked::of(&script).await.fails_at("authorization", &[words]);
     }
-    script.put("GET", "/authorize", Line::redirect(303, "/login?next=secret"));
+    script.put("GET", "/authorize", Scripted::redirect(303, "/login?next=secret"));
     let walked = Walked::of(&script).await;
     walked.is_right();
     assert_eq!(walked.seen("authorization"), format!("ok: 303, on to {}", script.url("/login")));
@@ -83,9 +83,9 @@ async fn a_page_that_no_person_can_use() {
 #[tokio::test]
 async fn a_page_that_hides_the_error_which_programs_are_told() {
     let script = right().await;
-    script.put("GET", "/authorize", Line::html(400, "Oh no"));
+    script.put("GET", "/authorize", Scripted::html(400, "Oh no"));
     let refusal = json!({ "error": "invalid_scope", "error_description": "no read" });
-    script.put_given("accept: application/json", "GET", "/authorize", Line::json(400, &refusal));
+    script.put_given("accept: application/json", "GET", "/authorize", Scripted::json(400, &refusal));
     Walked::of(&script).await.fails_at("authorization", &["it refuses with invalid_scope: no read"]);
 }
 
@@ -110,7 +110,7 @@ async fn an_answer_without_the_iss_that_was_promised() {
     for (more, words) in
         [("", "missing from the answer"), ("&iss=https%3A%2F%2Fother.test", "names another issuer")]
     {
-        script.put("GET", "/authorize", Line::redirect(302, &format!("{back}{more}")));
+        script.put("GET", "/authorize", Scripted::redirect(302, &format!("{back}{more}")));
         Walked::of(&script)
             .await
             .fails_at_all(&[("iss", &[words, "mcp-remote"]), ("authorization", &["access_denied"])]);
@@ -125,7 +125,7 @@ async fn a_document_that_the_server_cannot_use() {
         METADATA,
         &with(metadata(&script), "client_id_metadata_document_supported", json!(true)),
     );
-    script.put("GET", "/authorize", Line::html(503, "Cannot be read"));
+    script.put("GET", "/authorize", Scripted::html(503, "Cannot be read"));
     let words: &[&str] = &["503 (\"Cannot be read\")", "--client-documents off"];
     Walked::of(&script).await.fails_at_all(&[("authorization", &["503"]), ("client_document", words)]);
 }
@@ -133,7 +133,7 @@ async fn a_document_that_the_server_cannot_use() {
 #[tokio::test]
 async fn a_token_endpoint_that_redirects() {
     let script = right().await;
-    script.put("POST", "/token", Line::redirect(301, "/token/"));
+    script.put("POST", "/token", Scripted::redirect(301, "/token/"));
     Walked::of(&script)
         .await
         .fails_at("token", &["301, a redirect to /token/", "POST becomes a GET", "without a redirect"]);
@@ -143,7 +143,7 @@ async fn a_token_endpoint_that_redirects() {
 async fn a_token_endpoint_that_answers_a_page() {
     let script = right().await;
     for status in [200, 400, 500, 502] {
-        script.put("POST", "/token", Line::html(status, "Notes"));
+        script.put("POST", "/token", Scripted::html(status, "Notes"));
         let expected = format!("{status}, with an HTML page (\"Notes\")");
         Walked::of(&script).await.fails_at("token", &[&expected, "TypeScript SDK", "POST /token"]);
     }
@@ -154,25 +154,26 @@ async fn a_token_endpoint_that_clients_cannot_use() {
     let script = right().await;
     let error = |error: &str| json!({ "error": error });
     for (line, words) in [
-        (Line::status(404), "404, with"),
-        (Line::status(405), "hand POST on to it"),
-        (Line::json(401, &error("invalid_client")), "for the client that has just registered"),
-        (Line::json(400, &error("invalid_target")), "vestibule resource add"),
-        (Line::json(400, &error("unsupported_grant_type")), "Support authorization_code"),
-        (Line::json(500, &error("server_error")), "At a 5xx"),
-        (Line::json(200, &json!({ "access_token": "x" })), "for a code that nobody issued"),
-        (Line::json(400, &json!({ "message": "no" })), "JSON that has no error"),
-        (Line::Nothing, "the connection broke"),
+        (Scripted::status(404), "404, with"),
+        (Scripted::status(405), "hand POST on to it"),
+        (Scripted::json(401, &error("invalid_client")), "for the client that has just registered"),
+        (Scripted::json(400, &error("invalid_target")), "vestibule resource add"),
+        (Scripted::json(400, &error("unsupported_grant_type")), "Support authorization_code"),
+        (Scripted::json(500, &error("server_error")), "At a 5xx"),
+        (Scripted::json(200, &json!({ "access_token": "x" })), "for a code that nobody issued"),
+        (Scripted::json(400, &json!({ "message": "no" })), "JSON that has no error"),
+        (Scripted::Nothing, "the connection broke"),
     ] {
         script.put("POST", "/token", line);
         Walked::of(&script).await.fails_at("token", &[words]);
     }
-    for line in [Line::json(200, &error("invalid_grant")), Line::json(400, &error("invalid_request"))] {
+    for line in [Scripted::json(200, &error("invalid_grant")), Scripted::json(400, &error("invalid_request"))]
+    {
         script.put("POST", "/token", line);
         Walked::of(&script).await.warns_at("token", &["invalid_grant"]);
     }
     // Without a registration nobody can know the client.
-    script.put("POST", "/token", Line::json(401, &error("invalid_client")));
+    script.put("POST", "/token", Scripted::json(401, &error("invalid_client")));
     walk(&script.url(SERVER), &["--no-register"]).await.is_right();
 }
 
@@ -180,7 +181,7 @@ async fn a_token_endpoint_that_clients_cannot_use() {
 async fn endpoints_that_no_page_may_ask() {
     let script = right().await;
     for path in ["/register", "/token"] {
-        script.put("OPTIONS", path, Line::status(404));
+        script.put("OPTIONS", path, Scripted::status(404));
     }
     let words: &[&str] = &["OPTIONS: 404", "Access-Control-Allow-Origin: *"];
     Walked::of(&script).await.fails_at_all(&[("cors.registration", words), ("cors.token", words)]);

@@ -29,5 +29,5 @@ pub use listening::Listening;
 pub use person::{Person, Wire, ask};
 pub use program::{House, Program, Serving};
 pub use raw::RawAnswer;
-pub use script::{Line, Script, Stage};
+pub use script::{Script, Scripted, Stage};
 pub use server::{ISSUER, PASSWORD, R1, R2, SECRET, Server, client, resource};

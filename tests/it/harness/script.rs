@@ -17,7 +17,7 @@ use super::host::{certified, pem, self_signed};
 
 /// A row's answer.
 #[derive(Clone, Debug)]
-pub enum Line {
+pub enum Scripted {
     /// Status, headers, body.
     Answer(u16, Vec<(String, String)>, String),
     /// Nothing, for as long as the other side has patience.
@@ -26,7 +26,7 @@ pub enum Line {
     Nothing,
 }
 
-impl Line {
+impl Scripted {
     /// An answer without a body.
     pub fn status(status: u16) -> Self {
         Self::Answer(status, Vec::new(), String::new())
@@ -106,7 +106,7 @@ struct Row {
     path: String,
     /// Only for requests with a header line that begins so.
     given: Option<&'static str>,
-    line: Line,
+    said: Scripted,
 }
 
 #[derive(Default)]
@@ -190,13 +190,13 @@ impl Script {
     }
 
     /// Sets a row, in place of the one for this method and path.
-    pub fn put(&self, method: &str, path: &str, line: Line) {
-        self.row(method, path, None, line);
+    pub fn put(&self, method: &str, path: &str, said: Scripted) {
+        self.row(method, path, None, said);
     }
 
     /// Sets a row that counts more for requests with a header line, in lower case, that begins like this.
-    pub fn put_given(&self, given: &'static str, method: &str, path: &str, line: Line) {
-        self.row(method, path, Some(given), line);
+    pub fn put_given(&self, given: &'static str, method: &str, path: &str, said: Scripted) {
+        self.row(method, path, Some(given), said);
     }
 
     /// Takes out a path with all its rows.
@@ -209,10 +209,10 @@ impl Script {
         self.play().spoken.clone()
     }
 
-    fn row(&self, method: &str, path: &str, given: Option<&'static str>, line: Line) {
+    fn row(&self, method: &str, path: &str, given: Option<&'static str>, said: Scripted) {
         let rows = &mut self.play().rows;
         rows.retain(|row| row.method != method || row.path != path || row.given != given);
-        rows.push(Row { method: method.to_owned(), path: path.to_owned(), given, line });
+        rows.push(Row { method: method.to_owned(), path: path.to_owned(), given, said });
     }
 
     fn play(&self) -> std::sync::MutexGuard<'_, Play> {
@@ -228,9 +228,9 @@ impl Drop for Script {
 
 impl Play {
     /// The answer: a row with a condition that holds counts first; HEAD is GET where nothing else is said.
-    fn answer(&self, spoken: &Spoken) -> Line {
+    fn answer(&self, spoken: &Spoken) -> Scripted {
         let path = spoken.target.split('?').next().unwrap_or_default();
-        let holds = |given: &str| spoken.head.lines().any(|line| line.starts_with(given));
+        let holds = |given: &str| spoken.head.lines().any(|said| said.starts_with(given));
         let find = |method: &str| {
             let rows = self.rows.iter().filter(|row| row.method == method && row.path == path);
             let fitting = rows.filter(|row| row.given.is_none_or(holds));
@@ -240,7 +240,7 @@ impl Play {
             "HEAD" => find("HEAD").or_else(|| find("GET")),
             method => find(method),
         };
-        row.map_or_else(|| Line::status(404).header("content-type", "text/plain"), |row| row.line.clone())
+        row.map_or_else(|| Scripted::status(404).header("content-type", "text/plain"), |row| row.said.clone())
     }
 }
 
@@ -263,19 +263,19 @@ async fn speak(mut stream: impl AsyncRead + AsyncWrite + Unpin, play: &Mutex<Pla
     let method = words.next().unwrap_or_default().to_owned();
     let target = words.next().unwrap_or_default().to_owned();
     let head = head.to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|said| said.strip_prefix("content-length: "));
     let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or_default()];
     if stream.read_exact(&mut body).await.is_err() {
         return;
     }
     let spoken = Spoken { method, target, head, body: String::from_utf8_lossy(&body).into_owned() };
-    let line = {
+    let said = {
         let mut play = play.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = play.answer(&spoken);
+        let said = play.answer(&spoken);
         play.spoken.push(spoken.clone());
-        line
+        said
     };
-    match line.bytes(&spoken.method) {
+    match said.bytes(&spoken.method) {
         Some(bytes) => {
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
