@@ -182,12 +182,14 @@ fn list(settings: &Settings) -> Result<Answer, Failure> {
                 Admission::Listed => admitted.iter().map(UserName::as_str).collect::<Vec<_>>().join(","),
             };
             let lifetime = resource.token_lifetime.map_or(String::new(), span::write);
-            [resource.uri.to_string(), resource.name.clone(), users, lifetime, resource.scopes.to_string()]
+            let scopes = resource.scopes.to_string();
+            let upstream = resource.guard.as_ref().map_or("", |guard| guard.upstream.as_str()).to_owned();
+            [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream]
         })
         .collect();
     let none = "None yet. Register the first: vestibule resource add https://notes.home.example/mcp";
     let shown: Vec<_> = all.iter().map(|(resource, admitted)| Shown::new(resource, admitted)).collect();
-    Ok(Answer::new(table(["URI", "NAME", "USERS", "LIFETIME", "SCOPES"], &rows, none), shown))
+    Ok(Answer::new(table(["URI", "NAME", "USERS", "LIFETIME", "SCOPES", "UPSTREAM"], &rows, none), shown))
 }
 
 fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {
@@ -200,8 +202,12 @@ fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {
         Ok(resource)
     })?;
     let text = format!(
-        "Removed {}. No token for it is made from now on; those that are out there end by themselves.",
-        resource.uri
+        "Removed {}. No token for it is made from now on; {}.",
+        resource.uri,
+        match resource.guard {
+            Some(_) => "those that are out there open nothing any more",
+            None => "those that are out there end by themselves",
+        }
     );
     Ok(Answer::new(text, Shown::new(&resource, &[])))
 }
