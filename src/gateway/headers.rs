@@ -59,8 +59,7 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
     let doomed: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            // Some servers cannot tell a dash from an underscore in a name.
-            let name = name.as_str().replace('_', "-");
+            let name = plain_name(name);
             let is_named = names.names().any(|own| own == name);
             is_named || OURS.contains(&name.as_str()) || IDENTITY.iter().any(|start| name.starts_with(start))
         })
@@ -86,6 +85,12 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
             headers.insert(name, value);
         }
     }
+}
+
+/// A name as those servers see it that make a variable of it: to them, every character that is no letter and no digit is
+/// the same (RFC 3875 4.1.18 for the dash; some do it to all).
+pub(super) fn plain_name(name: &HeaderName) -> String {
+    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 
 /// Makes the headers of an answer those for the client.
@@ -190,6 +195,8 @@ mod tests {
             ("x-vestibule-user", "mallory"),
             ("x_vestibule_user", "mallory"),
             ("X-Vestibule_Token", "mallory"),
+            ("x.vestibule.user", "mallory"),
+            ("x~vestibule!scope", "mallory"),
             ("remote-user", "mallory"),
             ("x-forwarded-user", "mallory"),
             ("x-forwarded-for", "203.0.113.9"),

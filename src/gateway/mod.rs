@@ -10,9 +10,11 @@
 //! look       what a body calls, against the rules    headers    what goes up, and what comes down
 //! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
 //! pass       one request, all of it              leave      how long what was let in may go on
+//! calls      what was called, for the audit
 //! ```
 
 mod bearer;
+mod calls;
 mod challenge;
 mod headers;
 mod json;

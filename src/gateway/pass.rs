@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::bearer::{self, Admitted, BearerRefusal};
+use super::calls::{Calls, in_words};
 use super::leave::{Lasting, Leave};
 use super::look::{self, LookRefusal, Seen};
 use super::{challenge, headers, path};
@@ -16,7 +18,7 @@ use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Sta
 use crate::limits::{Key, Kind, Wait};
 use crate::oauth::claims::{AccessTokenClaims, IdentityClaims};
 use crate::oauth::error::ErrorCode;
-use crate::oauth::guard::{Guard, Identity};
+use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::ids::{ClientId, UserId};
 use crate::oauth::resource::Resource;
 use crate::outgoing::{Outbound, Reply, UpstreamRefusal};
@@ -27,9 +29,6 @@ const IDENTITY_LIFETIME: Seconds = Seconds::minutes(1);
 
 /// What pages of other origins may read of an answer.
 const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
-
-/// Calls that the audit tells of; others come by the thousand and change nothing.
-const TOLD: [&str; 4] = ["initialize", "tools/call", "resources/read", "prompts/get"];
 
 /// Answers a request at a guarded resource. `host` is the host that was asked.
 pub(super) async fn answer(
@@ -74,15 +73,15 @@ pub(super) async fn answer(
     let Head { method, mut headers, .. } = head;
     headers::upward(&mut headers, &app.settings.identity_headers, &told);
     let leave = Leave::new(app, resource, &admitted);
+    let body = body.with(visit.calls(&admitted, &seen));
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
         sent = app.upstreams.send(outbound) => Ok(sent),
         refusal = leave.refused() => Err(refusal),
     };
-    visit.record_calls(&admitted, &seen);
     match sent {
         Ok(Ok(reply)) => visit.hand_down(reply, &method, site.path(), leave),
-        Ok(Err(why)) => unanswered(&why, &guard.upstream),
+        Ok(Err(why)) => unanswered(&why, &guard.upstream, seen.id()),
         Err(refusal) => visit.refuse(&refusal, &seen.calls()).await,
     }
 }
@@ -187,9 +186,9 @@ impl Visit<'_> {
     ) -> Result<(RequestBody, Seen), Response> {
         let Guard { rules, .. } = self.guard;
         if rules.is_empty() {
-            return Ok(look::in_passing(&head.method, &head.headers, body));
+            return Ok(look::in_passing(&head.headers, body));
         }
-        let looked = look::by_rules(rules, admitted.scope(), &head.method, &head.headers, body).await;
+        let looked = look::by_rules(rules, admitted.scope(), &head.headers, body).await;
         match looked {
             Ok(looked) => Ok(looked),
             Err(LookRefusal::Insufficient { scope, called }) => {
@@ -202,26 +201,16 @@ impl Visit<'_> {
         }
     }
 
-    /// Remembers what was called, behind the answer: nothing depends on it.
-    fn record_calls(&self, admitted: &Admitted, seen: &Seen) {
-        let calls = seen.calls();
-        let told: Vec<_> = calls.into_iter().filter(|(method, _)| TOLD.contains(&method.as_str())).collect();
-        if told.is_empty() {
-            return;
+    /// What is remembered of a call once its body was handed on.
+    fn calls(&self, admitted: &Admitted, seen: &Seen) -> Calls {
+        Calls {
+            app: Arc::clone(self.app),
+            origin: self.origin.clone(),
+            claims: Arc::clone(admitted.claims()),
+            resource: Arc::clone(self.resource),
+            seen: seen.clone(),
+            now: self.now,
         }
-        let (origin, claims) = (self.origin.clone(), Arc::clone(admitted.claims()));
-        let (resource, now) = (Arc::clone(self.resource), self.now);
-        self.app.store.write_behind(move |tx| {
-            let (user, client) = named(&claims);
-            told.iter().try_for_each(|call| {
-                let subject = in_words(call);
-                Entry::new(Event::GuardPassed, &origin)
-                    .of(user.as_ref(), client.as_ref())
-                    .resources([&resource.uri])
-                    .subject(&subject)
-                    .record(tx, now)
-            })
-        });
     }
 
     /// The answer of the server behind, on its way down. A stream ends when whoever reads it may no longer.
@@ -251,17 +240,8 @@ impl Visit<'_> {
 }
 
 /// The person and the client that a token names.
-fn named(claims: &AccessTokenClaims) -> (Option<UserId>, Option<ClientId>) {
+pub(super) fn named(claims: &AccessTokenClaims) -> (Option<UserId>, Option<ClientId>) {
     (UserId::parse(&claims.sub).ok(), ClientId::parse(&claims.client_id).ok())
-}
-
-/// `tools/call:delete_note`.
-fn in_words((method, target): &(String, Option<String>)) -> String {
-    let text = match target {
-        Some(target) => format!("{method}:{target}"),
-        None => method.clone(),
-    };
-    text.chars().take(256).collect()
 }
 
 const fn error_of(refusal: &BearerRefusal) -> ErrorCode {
@@ -294,7 +274,8 @@ fn log_reason(refusal: &BearerRefusal) -> String {
 struct RpcError<'a> {
     jsonrpc: &'static str,
     error: RpcFault<'a>,
-    id: Option<()>,
+    /// Null where it is not known (5).
+    id: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -304,13 +285,18 @@ struct RpcFault<'a> {
 }
 
 fn refused(status: Status, message: &str) -> Response {
+    refused_call(status, message, None)
+}
+
+/// The refusal of a call with this id.
+fn refused_call(status: Status, message: &str, id: Option<Value>) -> Response {
     let code = if status.is_server_error() { -32_603 } else { -32_600 };
-    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id: None };
+    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id };
     Response::json(status, &body).no_store()
 }
 
 /// The server behind has not answered.
-fn unanswered(why: &UpstreamRefusal, upstream: &crate::oauth::guard::UpstreamUrl) -> Response {
+fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) -> Response {
     let (status, message, mend) = match why {
         UpstreamRefusal::Unreachable(_) => (
             Status::BAD_GATEWAY,
@@ -332,7 +318,7 @@ fn unanswered(why: &UpstreamRefusal, upstream: &crate::oauth::guard::UpstreamUrl
         ),
     };
     tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
-    open(refused(status, message).because(why.to_string()))
+    open(refused_call(status, message, id).because(why.to_string()))
 }
 
 fn busy(wait: Seconds) -> Response {
