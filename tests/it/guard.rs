@@ -1,7 +1,9 @@
 //! The guard: servers that know nothing of OAuth, behind one that does.
 
+mod audit;
 mod discovery;
 mod revocation;
+mod rules;
 mod tokens;
 
 use serde_json::json;
