@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Body as _;
-use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::connect::{Connected, Connection, capture_connection};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -109,19 +109,31 @@ impl Upstreams {
     pub async fn send(&self, outbound: Outbound) -> Result<Reply, UpstreamRefusal> {
         let Outbound { method, uri, headers, body } = outbound;
         let taken = body.taken();
-        // A body of unknown length would be left out of methods that seldom have one.
-        let is_chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
+        let framing = framing(&method, &body);
+        let is_head = method == Method::HEAD;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() =
             uri.parse().map_err(|_| UpstreamRefusal::Broken("its URL cannot be sent".to_owned()))?;
         *request.headers_mut() = headers;
-        if is_chunked {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        request.headers_mut().extend(framing);
+        if is_head {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let connection = capture_connection(&mut request);
         let response =
             self.in_time(self.client.request(request), &taken).await?.map_err(|why| refusal(&why))?;
         let (head, body) = response.into_parts();
+        // Some servers send a body all the same, a moment later, and it would be taken for somebody else's answer.
+        let has_no_body = is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if has_no_body && let Some(connection) = connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+        if head.status.is_informational() {
+            return Err(UpstreamRefusal::Broken(
+                "it changed the protocol, which nobody asked for".to_owned(),
+            ));
+        }
         Ok(Reply { status: head.status, headers: head.headers, body: Stream::new(body) })
     }
 
@@ -137,6 +149,19 @@ impl Upstreams {
                 Err(_) => return Err(UpstreamRefusal::TooSlow),
             }
         }
+    }
+}
+
+/// How a body is framed where hyper would leave it to chance.
+fn framing(method: &Method, body: &RequestBody) -> Option<(HeaderName, HeaderValue)> {
+    match (body.is_end_stream(), body.size_hint().exact()) {
+        // RFC 9110 8.6: methods that usually have a body say that there is none.
+        (true, _) if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            Some((CONTENT_LENGTH, HeaderValue::from_static("0")))
+        }
+        // It would be left out of methods that seldom have one.
+        (false, None) => Some((TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
+        _ => None,
     }
 }
 
