@@ -1,9 +1,12 @@
 //! The guard: servers that know nothing of OAuth, behind one that does.
 
 mod audit;
+mod connections;
 mod discovery;
+mod protocol;
 mod revocation;
 mod rules;
+mod streaming;
 mod tokens;
 
 use serde_json::json;

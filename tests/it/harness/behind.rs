@@ -272,7 +272,10 @@ impl Conversation<'_> {
                     let _ = self.stream.write_all(&bytes).await;
                     return;
                 }
-                Said::Held(bytes) => return hold(self.stream, &bytes, &mut pushed).await,
+                Said::Held(bytes) => match self.held(&bytes, &mut pushed).await {
+                    true => Ok(()),
+                    false => return,
+                },
                 Said::Flood(bytes) => return self.flood(&bytes).await,
                 Said::Silence => {
                     let _ = self.stream.read_u8().await;
@@ -341,26 +344,29 @@ impl Conversation<'_> {
             self.now.send_modify(|now| now.taken += piece.len());
         }
     }
-}
 
-/// Sends what there is, and goes on until the other side has gone.
-async fn hold(mut stream: TcpStream, bytes: &[u8], pushed: &mut watch::Receiver<Vec<u8>>) {
-    let mut sent = pushed.borrow_and_update().len();
-    if stream.write_all(bytes).await.is_err() {
-        return;
-    }
-    let mut byte = [0];
-    loop {
-        tokio::select! {
-            _ = stream.read(&mut byte) => return,
-            changed = pushed.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let fresh = pushed.borrow_and_update().get(sent..).unwrap_or_default().to_vec();
-                sent += fresh.len();
-                if stream.write_all(&fresh).await.is_err() {
-                    return;
+    /// Sends what there is, and goes on until the last chunk (`true`), or until the other side has gone.
+    async fn held(&mut self, bytes: &[u8], pushed: &mut watch::Receiver<Vec<u8>>) -> bool {
+        let mut sent = pushed.borrow_and_update().len();
+        if self.stream.write_all(bytes).await.is_err() {
+            return false;
+        }
+        let mut byte = [0];
+        loop {
+            tokio::select! {
+                _ = self.stream.read(&mut byte) => return false,
+                changed = pushed.changed() => {
+                    if changed.is_err() {
+                        return false;
+                    }
+                    let fresh = pushed.borrow_and_update().get(sent..).unwrap_or_default().to_vec();
+                    sent += fresh.len();
+                    if self.stream.write_all(&fresh).await.is_err() {
+                        return false;
+                    }
+                    if fresh.ends_with(b"0\r\n\r\n") {
+                        return true;
+                    }
                 }
             }
         }
