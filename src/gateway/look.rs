@@ -122,16 +122,27 @@ impl Seen {
     }
 }
 
-/// Looks at a body that no rule is for: only for the audit, and holding up nothing.
-pub(super) fn in_passing(headers: &HeaderMap, body: RequestBody) -> (RequestBody, Seen) {
+/// Looks at a body that no rule is for: only for the audit and for errors. Of JSON the first piece is waited for, which
+/// tells whose call has failed if the server behind cannot be reached; nothing else is held up.
+pub(super) async fn in_passing(
+    headers: &HeaderMap,
+    mut body: RequestBody,
+) -> Result<(RequestBody, Seen), LookRefusal> {
     if body.is_empty() {
-        return (body, Seen::default());
+        return Ok((body, Seen::default()));
     }
+    let is_declared = declares_json(headers);
     if is_encoded(headers) {
-        return (body, Seen { messages: None, is_declared: declares_json(headers) });
+        return Ok((body, Seen { messages: None, is_declared }));
+    }
+    let mut messages = Messages::new();
+    if is_declared && let Some(first) = body.next().await {
+        let first = first.map_err(|_| LookRefusal::Broken)?;
+        let _ = messages.feed(&first);
+        body = body.preceded_by(vec![first]);
     }
     // Whatever its type: some servers take everything for JSON.
-    let messages = Arc::new(Mutex::new(Messages::new()));
+    let messages = Arc::new(Mutex::new(messages));
     let seen = Seen::of(&messages, headers);
     let body = body.inspected(Box::new(move |piece| {
         let mut messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +150,7 @@ pub(super) fn in_passing(headers: &HeaderMap, body: RequestBody) -> (RequestBody
         let _ = piece.map_or(Ok(()), |piece| messages.feed(piece));
         Ok(())
     }));
-    (body, seen)
+    Ok((body, seen))
 }
 
 /// Looks at a body until it is certain that the rules let it pass, given what the token allows. Whatever the method says:

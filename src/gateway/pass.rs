@@ -185,10 +185,10 @@ impl Visit<'_> {
         body: RequestBody,
     ) -> Result<(RequestBody, Seen), Response> {
         let Guard { rules, .. } = self.guard;
-        if rules.is_empty() {
-            return Ok(look::in_passing(&head.headers, body));
-        }
-        let looked = look::by_rules(rules, admitted.scope(), &head.headers, body).await;
+        let looked = match rules.is_empty() {
+            true => look::in_passing(&head.headers, body).await,
+            false => look::by_rules(rules, admitted.scope(), &head.headers, body).await,
+        };
         match looked {
             Ok(looked) => Ok(looked),
             Err(LookRefusal::Insufficient { scope, called }) => {

@@ -129,10 +129,12 @@ impl Upstreams {
         if has_no_body && let Some(connection) = connection.connection_metadata().as_ref() {
             connection.poison();
         }
+        let broken = |why: &str| Err(UpstreamRefusal::Broken(why.to_owned()));
         if head.status.is_informational() {
-            return Err(UpstreamRefusal::Broken(
-                "it changed the protocol, which nobody asked for".to_owned(),
-            ));
+            return broken("it changed the protocol, which nobody asked for");
+        }
+        if !is_well_framed(&head.headers) {
+            return broken("its answer's length is given in two ways");
         }
         Ok(Reply { status: head.status, headers: head.headers, body: Stream::new(body) })
     }
@@ -162,6 +164,21 @@ fn framing(method: &Method, body: &RequestBody) -> Option<(HeaderName, HeaderVal
         // It would be left out of methods that seldom have one.
         (false, None) => Some((TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
         _ => None,
+    }
+}
+
+/// Whether all who read an answer agree on where it ends (RFC 9112 6.3): its length is given once, by a number or by
+/// chunks. hyper is content with more, and would hand it on.
+fn is_well_framed(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => lengths.next().is_none() && length.as_bytes().iter().all(u8::is_ascii_digit),
+        (None, Some(coding)) => {
+            codings.next().is_none() && coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
     }
 }
 
