@@ -3,6 +3,7 @@
 mod audit;
 mod connections;
 mod discovery;
+mod failures;
 mod protocol;
 mod revocation;
 mod rules;

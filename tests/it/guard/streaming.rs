@@ -108,8 +108,8 @@ async fn a_client_that_floods_is_read_no_faster_than_the_server_behind_reads() {
         let mut line = Line::open(server.address).await;
         let headers = format!("Content-Type: {kind}\r\nContent-Length: 1000000000\r\n");
         line.say(request("POST", "/notes", &token, &headers)).await;
-        behind.until_begun(1).await;
         let mut taken = line.stuff().await;
+        behind.until_begun(1).await;
         for _ in 0..3 {
             serve_others(&server).await;
             taken += line.stuff().await;
