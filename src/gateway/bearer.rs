@@ -86,6 +86,12 @@ impl BearerRefusal {
     }
 }
 
+/// Whether the token of a request stands in its query too, which goes on to the server behind (RFC 6750 2: one method at
+/// a time).
+pub(super) fn is_in_query(request: &Request) -> bool {
+    request.bearer().is_some_and(|token| request.query().contains(token))
+}
+
 /// Finds out whether whoever asks may use the resource.
 pub(super) fn admit(
     app: &App,

@@ -59,6 +59,13 @@ pub(super) async fn answer(
         Ok(Err(refusal)) => return visit.refuse(&refusal, &[]).await,
         Err(why) => return faulty(&why),
     };
+    if bearer::is_in_query(&request) {
+        return open(refused(
+            Status::BAD_REQUEST,
+            "Send the access token in the Authorization header alone.",
+        ))
+        .because("token_in_query");
+    }
     request.take_your_time();
     let told = match visit.tell(&admitted, &request, host) {
         Ok(told) => told,
