@@ -4,6 +4,7 @@ mod audit;
 mod connections;
 mod discovery;
 mod failures;
+mod headers;
 mod protocol;
 mod revocation;
 mod rules;
