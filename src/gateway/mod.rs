@@ -58,6 +58,9 @@ pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<R
     }
     let Some(site) = sites.find(&host, request.path()) else { return Err(request) };
     let Some(guard) = site.resource().guard.as_ref() else { return Err(request) };
+    if !path::is_plain(request.path()) || path::lies_elsewhere(&sites, &host, site, request.path()) {
+        return Ok(pass::two_readings());
+    }
     if let Some(response) = pass::preflight(&request) {
         return Ok(response);
     }

@@ -40,10 +40,6 @@ pub(super) async fn answer(
     now: UnixTime,
 ) -> Response {
     let resource = site.resource();
-    if !path::is_plain(request.path()) {
-        return refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly.")
-            .because("path_not_plain");
-    }
     let visit = Visit {
         app,
         resource,
@@ -326,6 +322,12 @@ fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) 
     };
     tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
     open(refused_call(status, message, id).because(why.to_string()))
+}
+
+/// The path of a request is not the same to everybody.
+pub(super) fn two_readings() -> Response {
+    open(refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly."))
+        .because("path_not_plain")
 }
 
 fn busy(wait: Seconds) -> Response {
