@@ -85,6 +85,23 @@ const TO_PROXIES: [&str; 9] = [
     "x-sendfile",
 ];
 
+/// What a browser takes for all of a host, whichever path says it.
+const OF_A_HOST: [&str; 13] = [
+    "accept-ch",
+    "alt-svc",
+    "clear-site-data",
+    "expect-ct",
+    "nel",
+    "origin-agent-cluster",
+    "public-key-pins",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "set-login",
+    "speculation-rules",
+    "strict-transport-security",
+];
+
 /// The cookies of this server.
 const COOKIES: [&str; 2] = ["vestibule", "__Host-vestibule"];
 
@@ -162,6 +179,16 @@ pub(super) fn downward(headers: &mut HeaderMap) {
     for value in kept {
         headers.append("set-cookie", value);
     }
+}
+
+/// Makes the headers of an answer those of something that is served beside our own pages: it may not run as if it were one
+/// of them, nor speak for the host that they are at.
+pub(super) fn beside_our_pages(headers: &mut HeaderMap) {
+    for name in OF_A_HOST {
+        headers.remove(name);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
 }
 
 /// The name of a cookie and its value, if there is one.

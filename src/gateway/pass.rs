@@ -47,7 +47,7 @@ pub(super) async fn answer(
         origin: Origin::of_request(request.client_ip(), request.header("user-agent")),
         payer: Key::address(request.client_ip()),
         path: request.path().to_owned(),
-        host_is_issuers: host.eq_ignore_ascii_case(app.issuer.authority()),
+        host_is_issuers: app.issuer.is_at(host),
         now,
     };
     let admitted = match bearer::admit(app, &request, resource, now) {
@@ -235,8 +235,7 @@ impl Visit<'_> {
             headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         }
         if self.host_is_issuers {
-            // Nothing that is served beside our own pages may run as if it were one of them.
-            headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
+            headers::beside_our_pages(&mut headers);
         }
         Response::streamed(reply.status, headers, reply.body.until(leave.cut(lasting)))
     }
