@@ -9,7 +9,9 @@ mod paths;
 mod protocol;
 mod revocation;
 mod rules;
+mod smuggling;
 mod streaming;
+mod surface;
 mod tokens;
 
 use serde_json::json;
