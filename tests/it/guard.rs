@@ -5,6 +5,7 @@ mod connections;
 mod discovery;
 mod failures;
 mod headers;
+mod identity;
 mod paths;
 mod protocol;
 mod revocation;
