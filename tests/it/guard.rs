@@ -1,6 +1,7 @@
 //! The guard: servers that know nothing of OAuth, behind one that does.
 
 mod audit;
+mod binary;
 mod connections;
 mod discovery;
 mod failures;
