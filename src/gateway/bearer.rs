@@ -80,9 +80,9 @@ impl BearerRefusal {
         }
     }
 
-    /// Whether it is what somebody who tries tokens at random would get.
+    /// Whether it is what somebody gets who tries tokens that open nothing, or nothing any more: each try is written down.
     pub(super) const fn is_guess(&self) -> bool {
-        matches!(self, Self::Unknown)
+        matches!(self, Self::Unknown | Self::Ended(_))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use serde_json::Value;
 
 use super::headers::plain_name;
@@ -139,7 +139,7 @@ pub(super) async fn in_passing(
     if is_declared && let Some(first) = body.next().await {
         let first = first.map_err(|_| LookRefusal::Broken)?;
         let _ = messages.feed(&first);
-        body = body.preceded_by(vec![first]);
+        body = body.preceded_by(first);
     }
     // Whatever its type: some servers take everything for JSON.
     let messages = Arc::new(Mutex::new(messages));
@@ -162,34 +162,35 @@ pub(super) async fn by_rules(
     mut body: RequestBody,
 ) -> Result<(RequestBody, Seen), LookRefusal> {
     let mut messages = Messages::new();
-    let (mut pieces, mut length) = (Vec::<Bytes>::new(), 0);
+    // In one piece: a body in many small ones would take many times its length.
+    let mut ahead = BytesMut::new();
     loop {
         let piece = if body.is_empty() { None } else { body.next().await };
         let piece = match piece {
             Some(Ok(piece)) => piece,
             Some(Err(_)) => return Err(LookRefusal::Broken),
-            None if length == 0 => return Ok((body, Seen::default())),
+            None if ahead.is_empty() => return Ok((body, Seen::default())),
             None => {
                 messages.finish().map_err(LookRefusal::Unclear)?;
                 check(rules, allowed, headers, messages.so_far())?;
                 let seen = Seen::of(&Arc::new(Mutex::new(messages)), headers);
-                return Ok((body.preceded_by(pieces), seen));
+                return Ok((body.preceded_by(ahead.freeze()), seen));
             }
         };
         if !is_json(headers) {
             return Err(LookRefusal::WrongType);
         }
         messages.feed(&piece).map_err(LookRefusal::Unclear)?;
-        length += piece.len();
-        pieces.push(piece);
+        ahead.extend_from_slice(&piece);
         if !body.is_empty() && is_certain(&messages, rules, headers) {
             check(rules, allowed, headers, messages.so_far())?;
             let messages = Arc::new(Mutex::new(messages));
             let seen = Seen::of(&messages, headers);
-            let body = body.preceded_by(pieces).inspected(Box::new(move |piece| go_on(&messages, piece)));
+            let body =
+                body.preceded_by(ahead.freeze()).inspected(Box::new(move |piece| go_on(&messages, piece)));
             return Ok((body, seen));
         }
-        if length > AHEAD_BYTES_MAX {
+        if ahead.len() > AHEAD_BYTES_MAX {
             return Err(LookRefusal::TooFarBehind);
         }
     }

@@ -69,13 +69,18 @@ pub(super) async fn answer(
     };
     let url = path::behind(&guard.upstream, site.path(), request.path(), request.query());
     let (head, body) = request.into_parts();
-    let (body, seen) = match visit.look(&admitted, &head, body).await {
+    // A body may take its time, and is no way to be let in on a day that is over.
+    let leave = Leave::new(app, resource, &admitted);
+    let looked = tokio::select! {
+        looked = visit.look(&admitted, &head, body) => looked,
+        refusal = leave.refused() => return visit.refuse(&refusal, &[]).await,
+    };
+    let (body, seen) = match looked {
         Ok(looked) => looked,
         Err(response) => return response,
     };
     let Head { method, mut headers, .. } = head;
     headers::upward(&mut headers, &app.settings.identity_headers, &told);
-    let leave = Leave::new(app, resource, &admitted);
     let body = body.with(visit.calls(&admitted, &seen));
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
