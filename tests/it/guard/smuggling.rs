@@ -142,7 +142,7 @@ async fn heads_that_are_none_go_nowhere() {
     let good = "Host: as.test\r\nAuthorization: Bearer TOKEN\r\nConnection: close\r\n";
     for wire in [
         format!("GET /notes HTTP/1.1\n{good}\r\n"),
-        format!("GET /notes HTTP/1.1\r\nHost: as.test\nAuthorization: Bearer TOKEN\r\n\r\n"),
+        "GET /notes HTTP/1.1\r\nHost: as.test\nAuthorization: Bearer TOKEN\r\n\r\n".to_owned(),
         format!("GET /notes HTTP/1.1\r\n{good}\n"),
         format!("GET  /notes HTTP/1.1\r\n{good}\r\n"),
         format!("GET /notes  HTTP/1.1\r\n{good}\r\n"),

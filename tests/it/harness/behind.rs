@@ -126,8 +126,7 @@ struct Now {
     noted: usize,
     /// The first megabyte of the body that arrives.
     arriving: Vec<u8>,
-    /// How much was read of bodies, and how much of a flood was taken.
-    read: usize,
+    /// How much of floods was taken.
     taken: usize,
 }
 
@@ -213,11 +212,6 @@ impl Behind {
         let text = text.as_bytes();
         self.until("that part of a body", |now| now.arriving.windows(text.len()).any(|part| part == text))
             .await;
-    }
-
-    /// How many bytes of bodies were read so far.
-    pub fn read(&self) -> usize {
-        self.now.borrow().read
     }
 
     /// How many bytes of floods were taken so far.
@@ -325,7 +319,6 @@ impl Conversation<'_> {
                     tail.extend_from_slice(&piece);
                     tail.drain(..tail.len().saturating_sub(5));
                     self.now.send_modify(|now| {
-                        now.read += read;
                         now.arriving.clone_from(&body);
                     });
                 }
