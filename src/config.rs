@@ -195,7 +195,7 @@ impl Default for Settings {
             issuer: None,
             db: PathBuf::from("vestibule.db"),
             trusted_proxies: TrustedProxies::default(),
-            connections_max: 1024,
+            connections_max: 4096,
             signing_algorithm: Algorithm::Es256,
             registration: Switch::On,
             registration_token: None,

@@ -23,6 +23,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -30,6 +31,10 @@ use tokio::task::JoinSet;
 use crate::http::{
     Answer, Deadlines, Link, Method, Refusal, Request, Response, Socket, Status, TrustedProxies, screen,
 };
+
+/// After how long a silence the other side is asked whether it is still there, and how often until it is given up.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
 
 /// How much anybody may ask of the server, and how long anything may take.
 #[derive(Clone, Debug)]
@@ -59,7 +64,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            connections: 4096,
             target_bytes: 8 * 1024,
             header_bytes: 16 * 1024,
             headers: 80,
@@ -162,8 +167,10 @@ where
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    // Small answers leave at once. A socket that cannot do that is about to fail anyway.
+    // Small answers leave at once, and a client that is gone without a word is noticed though nothing is sent to it. A
+    // socket that cannot do that is about to fail anyway.
     let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE);
     let deadlines = Deadlines {
         head: limits.header_time,
         idle: limits.idle_time,

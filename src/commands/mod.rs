@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod client;
 mod database;
+mod descriptors;
 mod doctor;
 mod failure;
 mod flags;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::answer::{Form, print_warning};
 use super::database::{create, ensure_signing_key, issuer_of};
+use super::descriptors::{make_room, shortage};
 use super::failure::Failure;
 use super::flags::Given;
 use super::guards;
@@ -110,7 +111,7 @@ pub fn run(settings: Settings, args: &Args, form: Form) -> Result<(), Failure> {
 }
 
 /// Takes the address, opens the database or makes a new one, and makes the first admin's link where there is no admin.
-pub fn open(settings: Settings, other_issuer: OtherIssuer, now: UnixTime) -> Result<Opening, Failure> {
+pub fn open(mut settings: Settings, other_issuer: OtherIssuer, now: UnixTime) -> Result<Opening, Failure> {
     // First, so that an address that is in use leaves no new database behind.
     let listener = TcpListener::bind(settings.listen).map_err(|source| {
         Failure::new(format!(
@@ -132,7 +133,10 @@ pub fn open(settings: Settings, other_issuer: OtherIssuer, now: UnixTime) -> Res
     guards::declare(&store, &issuer, &settings.guards, now)?;
     let guarded = store.read(resources::list)?.into_iter().filter_map(Guarded::of).collect();
     let setup_link = make_setup_link(&store, &settings, &issuer, now)?;
-    let warnings = warnings(&settings, &issuer, address);
+    let mut warnings = warnings(&settings, &issuer, address);
+    let room = make_room(settings.connections_max);
+    warnings.extend(shortage(settings.connections_max, room));
+    settings.connections_max = room;
     Ok(Opening { settings, issuer, store, listener, address, setup_link, is_new, guarded, warnings })
 }
 

@@ -68,12 +68,13 @@ impl IdentityHeaders {
             };
             *slot = Some(name.to_ascii_lowercase());
         }
-        let names: Vec<_> = headers.names().collect();
-        // A header that carries the request itself would be overwritten.
-        const TAKEN: [&str; 6] =
-            ["host", "authorization", "cookie", "content-length", "content-type", "connection"];
-        if let Some(taken) = names.iter().find(|name| TAKEN.contains(name)) {
+        let mut names: Vec<_> = headers.names().collect();
+        if let Some(taken) = names.iter().find(|name| has_a_meaning(name)) {
             return Err(format!("{taken} has a meaning of its own: name another header"));
+        }
+        names.sort_unstable();
+        if let Some([twice, _]) = names.array_windows().find(|[one, other]| one == other) {
+            return Err(format!("{twice} is named twice: the server behind could not tell which it is"));
         }
         Ok(headers)
     }
@@ -82,6 +83,29 @@ impl IdentityHeaders {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         [&self.user, &self.email, &self.client, &self.scope].into_iter().filter_map(Option::as_deref)
     }
+}
+
+/// Whether a header says something of the request or of its connection, which would be overwritten.
+fn has_a_meaning(name: &str) -> bool {
+    const NAMES: [&str; 14] = [
+        "accept",
+        "authorization",
+        "connection",
+        "cookie",
+        "expect",
+        "forwarded",
+        "host",
+        "keep-alive",
+        "last-event-id",
+        "origin",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    const BEGINNINGS: [&str; 6] =
+        ["content-", "mcp-", "proxy-", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|start| name.starts_with(start))
 }
 
 #[cfg(test)]
@@ -106,8 +130,22 @@ mod tests {
     fn headers_can_have_other_names_or_none() {
         let headers = IdentityHeaders::parse(["user=Remote-User", "email=Remote-Email"].into_iter()).unwrap();
         assert_eq!(headers.names().collect::<Vec<_>>(), ["remote-user", "remote-email"]);
-        for wrong in ["user", "user=", "name=X", "user=X Y", "user=X_Y", "user=Host", "scope=Cookie"] {
+        for wrong in [
+            "user",
+            "user=",
+            "name=X",
+            "user=X Y",
+            "user=X_Y",
+            "user=Host",
+            "scope=Cookie",
+            "client=Transfer-Encoding",
+            "user=Mcp-Session-Id",
+            "user=X-Forwarded-For",
+            "user=Content-Type",
+        ] {
             assert!(IdentityHeaders::parse([wrong].into_iter()).is_err(), "{wrong}");
         }
+        assert!(IdentityHeaders::parse(["user=X-Who", "email=x-who"].into_iter()).is_err());
+        assert!(IdentityHeaders::parse(["user=X-Forwarded-User"].into_iter()).is_ok());
     }
 }

@@ -142,8 +142,8 @@ pub const KEYS: &[Setting] = &[
         flag: "connections-max",
         variable: "VESTIBULE_CONNECTIONS_MAX",
         value: "NUMBER",
-        default: "1024",
-        meaning: "How many connections may be open at once; the next ones wait",
+        default: "4096",
+        meaning: "How many connections may be open at once; the next ones wait. Each needs two files of the process",
         set: |settings, text| {
             settings.connections_max = text
                 .parse()

@@ -80,10 +80,16 @@ impl BearerRefusal {
         }
     }
 
-    /// Whether it is what somebody who tries tokens at random would get.
+    /// Whether it is what somebody gets who tries tokens that open nothing, or nothing any more: each try is written down.
     pub(super) const fn is_guess(&self) -> bool {
-        matches!(self, Self::Unknown)
+        matches!(self, Self::Unknown | Self::Ended(_))
     }
+}
+
+/// Whether the token of a request stands in its query too, which goes on to the server behind (RFC 6750 2: one method at
+/// a time).
+pub(super) fn is_in_query(request: &Request) -> bool {
+    request.bearer().is_some_and(|token| request.query().contains(token))
 }
 
 /// Finds out whether whoever asks may use the resource.

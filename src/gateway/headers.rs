@@ -23,17 +23,83 @@ const HOP_BY_HOP: [&str; 10] = [
 /// What is between the client and this server, or is written anew for each hop.
 const OURS: [&str; 6] = ["authorization", "content-length", "expect", "forwarded", "host", "x-real-ip"];
 
-/// Names, or beginnings of names, by which servers are told by their proxies who somebody is. A client that could send
-/// them would be whoever it likes.
-const IDENTITY: [&str; 8] = [
+/// Names, or beginnings of names, by which servers are told by their proxies who somebody is, and where from. A client
+/// that could send them would be whoever it likes.
+const IDENTITY: [&str; 28] = [
     "remote-",
     "x-vestibule-",
-    "x-forwarded-",
+    "x-forwarded",
     "x-remote-",
+    "x-auth-email",
+    "x-auth-groups",
     "x-auth-request-",
+    "x-auth-roles",
+    "x-auth-subject",
+    "x-auth-user",
     "x-authentik-",
-    "x-webauth-",
     "x-authenticated-",
+    "x-webauth-",
+    "x-pomerium-",
+    "x-goog-authenticated-",
+    "x-goog-iap-",
+    "x-amzn-oidc-",
+    "x-ms-client-principal",
+    "cf-access-",
+    "tailscale-",
+    "x-client-cert",
+    "x-ssl-",
+    "ssl-client-",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "fastly-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+];
+
+/// Names, or beginnings of names, by which some servers are told that a request is another one than it looks: of another
+/// method, at another path or host. What was looked at here would not be what is answered there. (`Proxy` becomes the
+/// variable `HTTP_PROXY` of CGI programs, which then call others through whoever it names.)
+const DISGUISE: [&str; 9] = [
+    "proxy",
+    "x-envoy-original-",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-",
+    "x-rewrite-",
+    "x-script-name",
+];
+
+/// What a server behind may tell a cache that is shared, and a proxy in front that would do it. (`X-Accel-Buffering`
+/// stays: streams of events ask for it.)
+const TO_PROXIES: [&str; 9] = [
+    "cdn-cache-control",
+    "cloudflare-cdn-cache-control",
+    "surrogate-control",
+    "x-accel-charset",
+    "x-accel-expires",
+    "x-accel-limit-rate",
+    "x-accel-redirect",
+    "x-lighttpd-send-file",
+    "x-sendfile",
+];
+
+/// What a browser takes for all of a host, whichever path says it.
+const OF_A_HOST: [&str; 13] = [
+    "accept-ch",
+    "alt-svc",
+    "clear-site-data",
+    "expect-ct",
+    "nel",
+    "origin-agent-cluster",
+    "public-key-pins",
+    "report-to",
+    "reporting-endpoints",
+    "service-worker-allowed",
+    "set-login",
+    "speculation-rules",
+    "strict-transport-security",
 ];
 
 /// The cookies of this server.
@@ -59,10 +125,10 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
     let doomed: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            // Some servers cannot tell a dash from an underscore in a name.
-            let name = name.as_str().replace('_', "-");
+            let name = plain_name(name);
             let is_named = names.names().any(|own| own == name);
-            is_named || OURS.contains(&name.as_str()) || IDENTITY.iter().any(|start| name.starts_with(start))
+            let mut kept_back = IDENTITY.iter().chain(&DISGUISE);
+            is_named || OURS.contains(&name.as_str()) || kept_back.any(|start| name.starts_with(start))
         })
         .cloned()
         .collect();
@@ -88,21 +154,67 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
     }
 }
 
+/// A name as those servers see it that make a variable of it: to them, every character that is no letter and no digit is
+/// the same (RFC 3875 4.1.18 for the dash; some do it to all).
+pub(super) fn plain_name(name: &HeaderName) -> String {
+    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
 /// Makes the headers of an answer those for the client.
 pub(super) fn downward(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
-    let is_ours = |value: &HeaderValue| {
-        let name = value.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
-        is_our_cookie(name.trim_ascii())
+    for name in TO_PROXIES {
+        headers.remove(name);
+    }
+    keep_private(headers);
+    // The server behind could put somebody else's session into a browser, or end theirs. A cookie without a name is sent
+    // as its value, which could be any cookie.
+    let is_kept = |value: &&HeaderValue| {
+        let (name, value) =
+            split_once(value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default());
+        value.is_some() && !name.is_empty() && !is_our_cookie(name)
     };
-    if headers.get_all("set-cookie").iter().any(is_ours) {
-        // The server behind could put somebody else's session into a browser, or end theirs.
-        let kept: Vec<HeaderValue> =
-            headers.get_all("set-cookie").iter().filter(|value| !is_ours(value)).cloned().collect();
-        headers.remove("set-cookie");
-        for value in kept {
-            headers.append("set-cookie", value);
-        }
+    let kept: Vec<HeaderValue> = headers.get_all("set-cookie").iter().filter(is_kept).cloned().collect();
+    headers.remove("set-cookie");
+    for value in kept {
+        headers.append("set-cookie", value);
+    }
+}
+
+/// Makes the headers of an answer those of something that is served beside our own pages: it may not run as if it were one
+/// of them, nor speak for the host that they are at.
+pub(super) fn beside_our_pages(headers: &mut HeaderMap) {
+    for name in OF_A_HOST {
+        headers.remove(name);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
+}
+
+/// The name of a cookie and its value, if there is one.
+fn split_once(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = pair.splitn(2, |byte| *byte == b'=');
+    let name = parts.next().unwrap_or_default().trim_ascii();
+    (name, parts.next())
+}
+
+/// Says to caches that an answer is for one person: a server behind that knows nothing of tokens may call it public, and
+/// some caches keep everything that is not called private, without a look at the token that it took (RFC 9111 3.5).
+fn keep_private(headers: &mut HeaderMap) {
+    let lines: Vec<HeaderValue> = headers.get_all("cache-control").iter().cloned().collect();
+    let lines: Vec<&str> = lines.iter().filter_map(|line| line.to_str().ok()).collect();
+    let directives =
+        lines.iter().flat_map(|line| line.split(',')).map(str::trim).filter(|text| !text.is_empty());
+    let is = |directive: &str, name: &str| {
+        directive.split('=').next().is_some_and(|start| start.trim().eq_ignore_ascii_case(name))
+    };
+    let mut kept: Vec<&str> =
+        directives.filter(|directive| !is(directive, "public") && !is(directive, "s-maxage")).collect();
+    if !kept.iter().any(|directive| is(directive, "no-store") || directive.eq_ignore_ascii_case("private")) {
+        kept.push("private");
+    }
+    if let Ok(value) = HeaderValue::from_str(&kept.join(", ")) {
+        headers.insert("cache-control", value);
     }
 }
 
@@ -128,12 +240,8 @@ fn keep_foreign_cookies(headers: &mut HeaderMap) {
     headers.remove("cookie");
     for line in lines {
         let pairs = line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let kept: Vec<&[u8]> = pairs
-            .filter(|pair| {
-                let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-                !pair.is_empty() && !is_our_cookie(name.trim_ascii())
-            })
-            .collect();
+        let kept: Vec<&[u8]> =
+            pairs.filter(|pair| !pair.is_empty() && !is_our_cookie(split_once(pair).0)).collect();
         if let Ok(line) = HeaderValue::from_bytes(&kept.join(&b"; "[..]))
             && !line.is_empty()
         {
@@ -190,6 +298,8 @@ mod tests {
             ("x-vestibule-user", "mallory"),
             ("x_vestibule_user", "mallory"),
             ("X-Vestibule_Token", "mallory"),
+            ("x.vestibule.user", "mallory"),
+            ("x~vestibule!scope", "mallory"),
             ("remote-user", "mallory"),
             ("x-forwarded-user", "mallory"),
             ("x-forwarded-for", "203.0.113.9"),
@@ -232,13 +342,23 @@ mod tests {
             ("set-cookie", "theirs=1; Path=/"),
             ("set-cookie", "__Host-vestibule=fixed; Path=/; Secure"),
             ("set-cookie", " vestibule=fixed"),
+            ("set-cookie", "=vestibule=fixed; Path=/"),
+            ("set-cookie", " = __Host-vestibule=fixed; Secure; Path=/"),
+            ("set-cookie", "vestibule"),
+            ("set-cookie", "; Path=/"),
+            ("set-cookie", ""),
             ("mcp-session-id", "s1"),
             ("content-type", "text/event-stream"),
         ]);
         downward(&mut headers);
         assert_eq!(
             sent(&headers),
-            ["content-type: text/event-stream", "mcp-session-id: s1", "set-cookie: theirs=1; Path=/"]
+            [
+                "cache-control: private",
+                "content-type: text/event-stream",
+                "mcp-session-id: s1",
+                "set-cookie: theirs=1; Path=/"
+            ]
         );
     }
 }

@@ -5,10 +5,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::BytesMut;
+use serde_json::Value;
 
+use super::headers::plain_name;
 use super::message::{Message, Messages, Unclear};
-use crate::http::{HeaderMap, Method, RequestBody, Status, is_json};
+use crate::http::{HeaderMap, HeaderValue, RequestBody, Status, is_json};
 use crate::oauth::guard::Rules;
 use crate::oauth::scope::Scope;
 
@@ -17,6 +19,9 @@ const AHEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// How many calls of one body are told to the audit.
 const CALLS_MAX: usize = 20;
+
+/// What the audit says of a call that cannot be told for certain.
+pub(super) const UNCLEAR: &str = "(unclear)";
 
 /// Why a body may not pass.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub(super) enum LookRefusal {
     Insufficient {
         /// All that it needs, and what the token allows already.
         scope: Scope,
-        /// What it wants to call.
+        /// What of it is refused.
         called: Vec<(String, Option<String>)>,
     },
 }
@@ -82,72 +87,110 @@ impl LookRefusal {
 
 /// What was seen of a body; more is seen while it is handed on.
 #[derive(Clone, Default)]
-pub(super) struct Seen(Option<Arc<Mutex<Messages>>>);
+pub(super) struct Seen {
+    messages: Option<Arc<Mutex<Messages>>>,
+    /// By its headers it is JSON, whoever can read it.
+    is_declared: bool,
+}
 
 impl Seen {
-    /// What was called so far: method, and with what.
+    fn of(messages: &Arc<Mutex<Messages>>, headers: &HeaderMap) -> Self {
+        Self { messages: Some(Arc::clone(messages)), is_declared: declares_json(headers) }
+    }
+
+    /// What was called so far: method, and with what; and that something was called that nobody can tell.
     pub(super) fn calls(&self) -> Vec<(String, Option<String>)> {
-        let Some(messages) = &self.0 else { return Vec::new() };
+        let Some(messages) = &self.messages else {
+            return if self.is_declared { vec![(UNCLEAR.to_owned(), None)] } else { Vec::new() };
+        };
         let messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
         let called = messages.so_far().iter().filter(|message| message.method().is_some());
-        called.take(CALLS_MAX).map(Message::in_words).collect()
-    }
-}
-
-/// Looks at a body that no rule is for: only for the audit, and holding up nothing.
-pub(super) fn in_passing(method: &Method, headers: &HeaderMap, body: RequestBody) -> (RequestBody, Seen) {
-    if *method != Method::POST || body.is_empty() || !is_json(headers) {
-        return (body, Seen::default());
-    }
-    let messages = Arc::new(Mutex::new(Messages::new()));
-    let seen = Seen(Some(Arc::clone(&messages)));
-    let mut gave_up = false;
-    let body = body.inspected(Box::new(move |piece| {
-        if let (Some(piece), false) = (piece, gave_up) {
-            gave_up = messages.lock().unwrap_or_else(PoisonError::into_inner).feed(piece).is_err();
+        let mut calls: Vec<_> = called.take(CALLS_MAX).map(Message::in_words).collect();
+        if messages.is_unclear() && (self.is_declared || !calls.is_empty()) {
+            calls.push((UNCLEAR.to_owned(), None));
         }
-        Ok(())
-    }));
-    (body, seen)
+        calls
+    }
+
+    /// The id that an answer to it has to bear, if it is one message and has one.
+    pub(super) fn id(&self) -> Option<Value> {
+        let messages = self.messages.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        match messages.so_far() {
+            [message] if !messages.is_list() => message.id().cloned(),
+            _ => None,
+        }
+    }
 }
 
-/// Looks at a body until it is certain that the rules let it pass, given what the token allows.
-pub(super) async fn by_rules(
-    rules: &Rules,
-    allowed: &Scope,
-    method: &Method,
+/// Looks at a body that no rule is for: only for the audit and for errors. Of JSON the first piece is waited for, which
+/// tells whose call has failed if the server behind cannot be reached; nothing else is held up.
+pub(super) async fn in_passing(
     headers: &HeaderMap,
     mut body: RequestBody,
 ) -> Result<(RequestBody, Seen), LookRefusal> {
-    if *method != Method::POST || body.is_empty() {
+    if body.is_empty() {
         return Ok((body, Seen::default()));
     }
-    if !is_json(headers) {
-        return Err(LookRefusal::WrongType);
+    let is_declared = declares_json(headers);
+    if is_encoded(headers) {
+        return Ok((body, Seen { messages: None, is_declared }));
     }
     let mut messages = Messages::new();
-    let (mut pieces, mut length) = (Vec::<Bytes>::new(), 0);
+    if is_declared && let Some(first) = body.next().await {
+        let first = first.map_err(|_| LookRefusal::Broken)?;
+        let _ = messages.feed(&first);
+        body = body.preceded_by(first);
+    }
+    // Whatever its type: some servers take everything for JSON.
+    let messages = Arc::new(Mutex::new(messages));
+    let seen = Seen::of(&messages, headers);
+    let body = body.inspected(Box::new(move |piece| {
+        let mut messages = messages.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is unclear passes all the same, and the audit says so.
+        let _ = piece.map_or(Ok(()), |piece| messages.feed(piece));
+        Ok(())
+    }));
+    Ok((body, seen))
+}
+
+/// Looks at a body until it is certain that the rules let it pass, given what the token allows. Whatever the method says:
+/// it is the server behind that decides what a body is for.
+pub(super) async fn by_rules(
+    rules: &Rules,
+    allowed: &Scope,
+    headers: &HeaderMap,
+    mut body: RequestBody,
+) -> Result<(RequestBody, Seen), LookRefusal> {
+    let mut messages = Messages::new();
+    // In one piece: a body in many small ones would take many times its length.
+    let mut ahead = BytesMut::new();
     loop {
-        let piece = match body.next().await {
+        let piece = if body.is_empty() { None } else { body.next().await };
+        let piece = match piece {
             Some(Ok(piece)) => piece,
             Some(Err(_)) => return Err(LookRefusal::Broken),
+            None if ahead.is_empty() => return Ok((body, Seen::default())),
             None => {
                 messages.finish().map_err(LookRefusal::Unclear)?;
                 check(rules, allowed, headers, messages.so_far())?;
-                return Ok((body.preceded_by(pieces), Seen(Some(Arc::new(Mutex::new(messages))))));
+                let seen = Seen::of(&Arc::new(Mutex::new(messages)), headers);
+                return Ok((body.preceded_by(ahead.freeze()), seen));
             }
         };
+        if !is_json(headers) {
+            return Err(LookRefusal::WrongType);
+        }
         messages.feed(&piece).map_err(LookRefusal::Unclear)?;
-        length += piece.len();
-        pieces.push(piece);
-        if is_certain(&messages, rules, headers) {
+        ahead.extend_from_slice(&piece);
+        if !body.is_empty() && is_certain(&messages, rules, headers) {
             check(rules, allowed, headers, messages.so_far())?;
             let messages = Arc::new(Mutex::new(messages));
-            let seen = Seen(Some(Arc::clone(&messages)));
-            let body = body.preceded_by(pieces).inspected(Box::new(move |piece| go_on(&messages, piece)));
+            let seen = Seen::of(&messages, headers);
+            let body =
+                body.preceded_by(ahead.freeze()).inspected(Box::new(move |piece| go_on(&messages, piece)));
             return Ok((body, seen));
         }
-        if length > AHEAD_BYTES_MAX {
+        if ahead.len() > AHEAD_BYTES_MAX {
             return Err(LookRefusal::TooFarBehind);
         }
     }
@@ -156,7 +199,7 @@ pub(super) async fn by_rules(
 /// Whether nothing that may still come can change what the rules say, or what the headers have to say.
 fn is_certain(messages: &Messages, rules: &Rules, headers: &HeaderMap) -> bool {
     let [message] = messages.so_far() else { return false };
-    let by_method = !headers.contains_key("mcp-name")
+    let by_method = named(headers, "mcp-name").next().is_none()
         && message.method().is_some_and(|method| rules.depend_on_method_alone(method));
     !messages.is_list() && (by_method || message.is_settled())
 }
@@ -167,16 +210,16 @@ fn check(
     headers: &HeaderMap,
     messages: &[Message],
 ) -> Result<(), LookRefusal> {
-    let needed =
-        messages.iter().fold(Scope::empty(), |all, message| all.union(&rules.needed(&message.call())));
-    if !needed.is_within(allowed) {
-        let called = messages.iter().map(Message::in_words).collect();
-        return Err(LookRefusal::Insufficient { scope: needed.union(allowed), called });
+    let needed = |message: &Message| rules.needed(&message.call());
+    let all = messages.iter().fold(Scope::empty(), |all, message| all.union(&needed(message)));
+    if !all.is_within(allowed) {
+        let refused = messages.iter().filter(|message| !needed(message).is_within(allowed));
+        let called = refused.map(Message::in_words).collect();
+        return Err(LookRefusal::Insufficient { scope: all.union(allowed), called });
     }
     // A server behind may go by these headers (MCP 2026-07-28) and never look into the body.
     let differs = |header: &str, is_right: fn(&Message, &str) -> bool| {
-        let mut values = headers.get_all(header).iter();
-        values.any(|value| {
+        named(headers, header).any(|value| {
             value.to_str().map_or(true, |value| !messages.iter().all(|message| is_right(message, value)))
         })
     };
@@ -184,6 +227,22 @@ fn check(
         return Err(LookRefusal::HeaderDiffers);
     }
     Ok(())
+}
+
+/// The values of a header, in every spelling that some server takes for its name.
+fn named<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h HeaderValue> {
+    headers.iter().filter(move |(have, _)| plain_name(have) == name).map(|(_, value)| value)
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all("content-encoding").iter();
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether it is JSON to somebody.
+fn declares_json(headers: &HeaderMap) -> bool {
+    let mut kinds = headers.get_all("content-type").iter();
+    kinds.any(|kind| kind.as_bytes().to_ascii_lowercase().windows(4).any(|part| part == b"json"))
 }
 
 /// The rest of a body that was allowed for what it began with.

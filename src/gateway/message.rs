@@ -3,10 +3,12 @@
 //! The server behind reads the same bytes with another parser, so what two parsers could read differently is refused: a
 //! member that is there twice, or one that is spelled almost like one that counts (some parsers ignore case).
 
-use std::borrow::Cow;
+mod names;
 
+use serde_json::Value;
+
+use self::names::{are_resources, decoded, folded, is_plain_name, is_plain_uri};
 use super::json::{Event, Kind, NotJson, Reader};
-use crate::crypto::digest::from_base64;
 use crate::oauth::guard::{Call, Target};
 
 /// `params.name` and `params.uri` lie three levels down in a batch.
@@ -22,7 +24,7 @@ pub(super) enum Unclear {
     NotJson,
     /// It is neither a message nor a list of at most a hundred.
     NotMessages,
-    /// A member that counts is there twice, or is almost spelled like one.
+    /// A member that counts is there twice, or another one could be taken for it; or what is called cannot be told.
     Ambiguous,
 }
 
@@ -33,15 +35,9 @@ impl Unclear {
             Self::NotJson => "The body is no JSON.",
             Self::NotMessages => "The body is neither a JSON-RPC message nor a list of at most 100.",
             Self::Ambiguous => {
-                "A member that says what is called is there twice, or is spelled almost like method, params, name or uri."
+                "What is called could be read in two ways: write method, params, name and uri once, in plain letters."
             }
         }
-    }
-}
-
-impl From<NotJson> for Unclear {
-    fn from(_: NotJson) -> Self {
-        Self::NotJson
     }
 }
 
@@ -52,6 +48,7 @@ pub(super) struct Message {
     method: Option<String>,
     name: Slot,
     uri: Slot,
+    id: Option<Value>,
     has_params: bool,
     /// `params` is there, and is no object.
     odd_params: bool,
@@ -68,15 +65,22 @@ enum Slot {
 }
 
 impl Message {
-    /// What it asks for.
+    /// What it asks for, as rules see it: a name that the server behind could take for another one is unclear to them.
     pub(super) fn call(&self) -> Call<'_> {
         let method = self.method.as_deref().unwrap_or_default();
-        Call { method, target: if self.odd_params { Target::Unclear } else { self.target(method) } }
+        let target = match self.target() {
+            Target::Named(name) if !is_plain_name(name) => Target::Unclear,
+            Target::Named(uri) if are_resources(method) && !is_plain_uri(uri) => Target::Unclear,
+            target => target,
+        };
+        Call { method, target }
     }
 
-    fn target(&self, method: &str) -> Target<'_> {
-        let (first, second) = self.in_order(method);
-        match (first, second) {
+    fn target(&self) -> Target<'_> {
+        if self.odd_params {
+            return Target::Unclear;
+        }
+        match self.in_order(self.method.as_deref().unwrap_or_default()) {
             (Slot::Text(text), _) | (Slot::Absent, Slot::Text(text)) => Target::Named(text),
             (Slot::Odd, _) | (Slot::Absent, Slot::Odd) => Target::Unclear,
             (Slot::Absent, Slot::Absent) => Target::None,
@@ -85,29 +89,33 @@ impl Message {
 
     /// Resources are named by their URI, everything else by its name.
     fn in_order(&self, method: &str) -> (&Slot, &Slot) {
-        if method.starts_with("resources/") { (&self.uri, &self.name) } else { (&self.name, &self.uri) }
+        if are_resources(method) { (&self.uri, &self.name) } else { (&self.name, &self.uri) }
+    }
+
+    /// The id that its answer has to bear (JSON-RPC 2.0, 5).
+    pub(super) const fn id(&self) -> Option<&Value> {
+        self.id.as_ref()
     }
 
     /// What it calls and with what, for people.
     pub(super) fn in_words(&self) -> (String, Option<String>) {
-        let Call { method, target } = self.call();
-        let target = match target {
+        let target = match self.target() {
             Target::Named(name) => Some(name.to_owned()),
             Target::None => None,
             Target::Unclear => Some("(unclear)".to_owned()),
         };
-        (method.to_owned(), target)
+        (self.method.clone().unwrap_or_default(), target)
     }
 
     /// Whether this is the method that it calls.
     pub(super) fn calls(&self, method: &str) -> bool {
-        self.call().method == method
+        self.method.as_deref().unwrap_or_default() == method
     }
 
     /// Whether an `Mcp-Name` header (MCP 2026-07-28) is what its method is called with. What is called with neither a name
     /// nor a URI may have another kind of name there, which no rule looks at.
     pub(super) fn is_called_with(&self, header: &str) -> bool {
-        match self.call().target {
+        match self.target() {
             Target::Named(name) => decoded(header).is_some_and(|header| header == name),
             Target::None => true,
             Target::Unclear => false,
@@ -148,6 +156,7 @@ struct Heard {
 enum Member {
     #[default]
     Other,
+    Id,
     Method,
     Params,
     Name,
@@ -159,18 +168,31 @@ impl Messages {
         Self { reader: Reader::new(KEPT_DEPTH), heard: Heard::default() }
     }
 
-    /// Takes the next piece.
+    /// Takes the next piece. After an error it takes nothing more.
     pub(super) fn feed(&mut self, piece: &[u8]) -> Result<(), Unclear> {
         let heard = &mut self.heard;
-        self.reader.feed(piece, &mut |depth, event| heard.hear(depth, event))?;
-        self.heard.fault.map_or(Ok(()), Err)
+        heard.fault.map_or(Ok(()), Err)?;
+        let read = self.reader.feed(piece, &mut |depth, event| heard.hear(depth, event));
+        self.judge(read)
     }
 
     /// Says that nothing more comes.
     pub(super) fn finish(&mut self) -> Result<(), Unclear> {
         let heard = &mut self.heard;
-        self.reader.finish(&mut |depth, event| heard.hear(depth, event))?;
+        let read = self.reader.finish(&mut |depth, event| heard.hear(depth, event));
+        self.judge(read)
+    }
+
+    fn judge(&mut self, read: Result<(), NotJson>) -> Result<(), Unclear> {
+        if read.is_err() {
+            self.heard.refuse(Unclear::NotJson);
+        }
         self.heard.fault.map_or(Ok(()), Err)
+    }
+
+    /// Whether something in it could not be told for certain.
+    pub(super) const fn is_unclear(&self) -> bool {
+        self.heard.fault.is_some()
     }
 
     /// The messages so far; the last may still go on.
@@ -204,6 +226,7 @@ impl Heard {
             }
             (Some(1), Event::Begin(kind)) => self.begin_value(kind),
             (Some(1), Event::Text(text)) => self.text(text),
+            (Some(1), Event::Number(number)) => self.number(number),
             (Some(1), Event::Name(name)) if self.member == Member::Params => self.inner_member(name),
             (Some(2), Event::Begin(kind)) if self.member == Member::Params && kind != Kind::Text => {
                 self.fill(Slot::Odd);
@@ -237,7 +260,11 @@ impl Heard {
     }
 
     fn member(&mut self, name: Option<&str>) {
-        self.member = self.one_of(name, [("method", Member::Method), ("params", Member::Params)]);
+        self.member = match name {
+            // It says nothing of what is called, so that it need not be told for certain.
+            Some("id") => Member::Id,
+            name => self.one_of(name, [("method", Member::Method), ("params", Member::Params)]),
+        };
         self.inner = Member::Other;
         let Some(message) = self.messages.last_mut() else { return };
         let repeated = match self.member {
@@ -265,7 +292,11 @@ impl Heard {
 
     /// Which of two members a name is. One that is neither, but that a careless parser takes for one, is a fault.
     fn one_of(&mut self, name: Option<&str>, members: [(&str, Member); 2]) -> Member {
-        let Some(name) = name else { return Member::Other };
+        // What cannot be kept, or is no text in Unicode, is read as anything by somebody.
+        let Some(name) = name else {
+            self.refuse(Unclear::Ambiguous);
+            return Member::Other;
+        };
         for (known, member) in members {
             if name == known {
                 return member;
@@ -273,6 +304,10 @@ impl Heard {
             if folded(name).eq(known.chars()) {
                 self.refuse(Unclear::Ambiguous);
             }
+        }
+        // In JavaScript it is what all the other members of an object can be read from.
+        if name == "__proto__" {
+            self.refuse(Unclear::Ambiguous);
         }
         Member::Other
     }
@@ -287,12 +322,24 @@ impl Heard {
     }
 
     fn text(&mut self, text: Option<&str>) {
-        if self.member != Member::Method {
-            return;
+        let Some(message) = self.messages.last_mut() else { return };
+        match (self.member, text) {
+            (Member::Id, text) => message.id = text.map(Value::from),
+            (Member::Method, Some(text)) => {
+                message.method = Some(text.to_owned());
+                // Somebody trims it, or ends it at the first byte of a kind.
+                if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    self.refuse(Unclear::Ambiguous);
+                }
+            }
+            (Member::Method, None) => self.refuse(Unclear::NotMessages),
+            _ => {}
         }
-        match (self.messages.last_mut(), text) {
-            (Some(message), Some(text)) => message.method = Some(text.to_owned()),
-            _ => self.refuse(Unclear::NotMessages),
+    }
+
+    fn number(&mut self, number: Option<&str>) {
+        if let (Member::Id, Some(message)) = (self.member, self.messages.last_mut()) {
+            message.id = number.and_then(|number| serde_json::from_str(number).ok());
         }
     }
 
@@ -306,152 +353,5 @@ impl Heard {
     }
 }
 
-/// The value of an `Mcp-Name` header: as it is, or base64 where it could not be (`=?base64?...?=`).
-fn decoded(header: &str) -> Option<Cow<'_, str>> {
-    match header.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
-        None => Some(Cow::Borrowed(header)),
-        Some(encoded) => String::from_utf8(from_base64(encoded)?).ok().map(Cow::Owned),
-    }
-}
-
-/// A name as parsers see it that ignore case, by Unicode's simple folding as far as it leads to ASCII.
-fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars().map(|c| match c {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        c => c.to_ascii_lowercase(),
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn calls(text: &str) -> Result<Vec<(String, String)>, Unclear> {
-        let read = |size: usize| {
-            let mut messages = Messages::new();
-            text.as_bytes().chunks(size).try_for_each(|piece| messages.feed(piece))?;
-            messages.finish()?;
-            let calls = messages.so_far().iter().map(|message| {
-                assert!(message.is_settled());
-                let Call { method, target } = message.call();
-                (method.to_owned(), format!("{target:?}"))
-            });
-            Ok(calls.collect())
-        };
-        let whole = read(text.len().max(1));
-        assert_eq!(read(1), whole, "{text}");
-        whole
-    }
-
-    #[test]
-    fn a_message_says_what_it_calls_wherever_its_members_stand() {
-        for (text, method, target) in [
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, "tools/list", "None"),
-            (
-                r#"{"method":"tools/call","params":{"name":"a","arguments":{}}}"#,
-                "tools/call",
-                r#"Named("a")"#,
-            ),
-            (
-                r#"{"params":{"arguments":{"name":"x","method":"y"},"name":"a"},"method":"tools/call"}"#,
-                "tools/call",
-                r#"Named("a")"#,
-            ),
-            (
-                r#"{"\u006dethod":"tools\/call","params":{"n\u0061me":"del\u0065te"}}"#,
-                "tools/call",
-                r#"Named("delete")"#,
-            ),
-            (
-                r#"{"method":"resources/read","params":{"uri":"u","name":"n"}}"#,
-                "resources/read",
-                r#"Named("u")"#,
-            ),
-            (r#"{"method":"tools/call","params":{"uri":"u","name":"n"}}"#, "tools/call", r#"Named("n")"#),
-            (r#"{"id":1,"result":{"method":"tools/call"}}"#, "", "None"),
-            (r#"{"method":"tools/call","params":["delete"]}"#, "tools/call", "Unclear"),
-            (r#"{"method":"tools/call","params":null}"#, "tools/call", "Unclear"),
-            (r#"{"method":"tools/call","params":{"name":["delete"]}}"#, "tools/call", "Unclear"),
-            (r#"{"method":"tools/call","params":{"name":1}}"#, "tools/call", "Unclear"),
-            (r#"{"method":"tools/call","params":{"name":"\ud800"}}"#, "tools/call", "Unclear"),
-            (r#"{"method":"x","params":{"_meta":{"name":"q"},"deep":{"uri":"r"}}}"#, "x", "None"),
-        ] {
-            assert_eq!(calls(text), Ok(vec![(method.to_owned(), target.to_owned())]), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_list_has_all_its_messages() {
-        let text = r#"[{"method":"a"},{"params":{"name":"n"},"method":"b"},{"id":3,"result":1}]"#;
-        let expected = [("a", "None"), ("b", r#"Named("n")"#), ("", "None")];
-        assert_eq!(calls(text), Ok(expected.map(|(method, target)| (method.into(), target.into())).to_vec()));
-        assert_eq!(calls("[]"), Ok(Vec::new()));
-        let many = format!("[{}]", vec![r#"{"method":"a"}"#; MESSAGES_MAX + 1].join(","));
-        assert_eq!(calls(&many), Err(Unclear::NotMessages));
-    }
-
-    #[test]
-    fn what_two_parsers_could_read_differently_is_refused() {
-        for text in [
-            r#"{"method":"a","method":"b"}"#,
-            r#"{"method":"a","\u006dethod":"a"}"#,
-            r#"{"method":"a","Method":"b"}"#,
-            r#"{"method":"a","METHOD":"b"}"#,
-            r#"{"params":{},"params":{}}"#,
-            r#"{"method":"a","Params":{}}"#,
-            r#"{"method":"a","param\u017f":{}}"#,
-            r#"{"method":"a","params":{"name":"x","name":"y"}}"#,
-            r#"{"method":"a","params":{"name":"x","Name":"y"}}"#,
-            r#"{"method":"a","params":{"uri":"x","URI":"y"}}"#,
-            r#"[{"method":"a"},{"method":"a","method":"b"}]"#,
-        ] {
-            assert_eq!(calls(text), Err(Unclear::Ambiguous), "{text}");
-        }
-        for text in [
-            r#""method""#,
-            "1",
-            "null",
-            "[1]",
-            r#"[{"method":"a"},[]]"#,
-            r#"{"method":1}"#,
-            r#"{"method":null}"#,
-            r#"{"method":{}}"#,
-            r#"{"method":"\ud800"}"#,
-        ] {
-            assert_eq!(calls(text), Err(Unclear::NotMessages), "{text}");
-        }
-        for text in [
-            "",
-            "{",
-            r#"{"method":"a"} {"method":"b"}"#,
-            r#"{"method":"a"}x"#,
-            "{'method':'a'}",
-            r#"{"method":"a",}"#,
-        ] {
-            assert_eq!(calls(text), Err(Unclear::NotJson), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_header_that_names_the_call_is_compared_with_it() {
-        let mut messages = Messages::new();
-        messages.feed(r#"{"method":"tools/call","params":{"name":"löschen"}}"#.as_bytes()).unwrap();
-        let [message] = messages.so_far() else { panic!("one message") };
-        assert!(message.calls("tools/call") && !message.calls("tools/list"));
-        assert!(message.is_called_with("=?base64?bMO2c2NoZW4=?="));
-        for other in ["delete", "=?base64?ZGVsZXRl?=", "=?base64?%%%?=", "=?BASE64?bMO2c2NoZW4=?=", ""] {
-            assert!(!message.is_called_with(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn what_is_asked_for_is_settled_as_soon_as_it_can_be() {
-        let mut messages = Messages::new();
-        messages.feed(br#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"#).unwrap();
-        assert!(!messages.so_far()[0].is_settled());
-        messages.feed(br#"","arguments":{"big":""#).unwrap();
-        assert!(messages.so_far()[0].is_settled());
-        messages.feed(br#""},"name":"b"#).unwrap_err();
-    }
-}
+mod tests;

@@ -11,10 +11,12 @@
 //! challenge  what whoever may not pass is told       metadata   how clients find us (RFC 9728)
 //! pass       one request, all of it                  leave      how long what was let in may go on
 //! verify     for a proxy that passes it itself       asker      what becomes of one that may not pass
+//! calls      what was called, for the audit
 //! ```
 
 mod asker;
 mod bearer;
+mod calls;
 mod challenge;
 mod headers;
 mod json;
@@ -41,7 +43,7 @@ pub use verify::get as verify;
 /// server's own.
 pub fn is_elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<bool, Fault> {
     let Some(host) = request.host() else { return Ok(false) };
-    if host.eq_ignore_ascii_case(app.issuer.authority()) {
+    if app.issuer.is_at(host) {
         return Ok(false);
     }
     let sites = app.sites(now)?;
@@ -60,6 +62,9 @@ pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<R
     }
     let Some(site) = sites.find(&host, request.path()) else { return Err(request) };
     let Some(guard) = site.resource().guard.as_ref() else { return Err(request) };
+    if !path::is_plain(request.path()) || path::lies_elsewhere(&sites, &host, site, request.path()) {
+        return Ok(pass::two_readings());
+    }
     if let Some(response) = pass::preflight(&request) {
         return Ok(response);
     }

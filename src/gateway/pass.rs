@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::asker::{Asker, named};
+use super::asker::Asker;
 use super::bearer::{self, Admitted, BearerRefusal};
+use super::calls::{Calls, in_words};
 use super::leave::{Lasting, Leave};
 use super::look::{self, LookRefusal, Seen};
 use super::{headers, path};
 use crate::app::App;
 use crate::app::sites::Site;
-use crate::audit::{Entry, Event};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status};
 use crate::oauth::claims::IdentityClaims;
-use crate::oauth::guard::{Guard, Identity};
+use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::resource::Resource;
 use crate::outgoing::{Outbound, Reply, UpstreamRefusal};
 use crate::store::{Fault, signing_keys};
@@ -25,9 +26,6 @@ const IDENTITY_LIFETIME: Seconds = Seconds::minutes(1);
 
 /// What pages of other origins may read of an answer.
 const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
-
-/// Calls that the audit tells of; others come by the thousand and change nothing.
-const TOLD: [&str; 4] = ["initialize", "tools/call", "resources/read", "prompts/get"];
 
 /// Answers a request at a guarded resource. `host` is the host that was asked.
 pub(super) async fn answer(
@@ -39,17 +37,13 @@ pub(super) async fn answer(
     now: UnixTime,
 ) -> Response {
     let resource = site.resource();
-    if !path::is_plain(request.path()) {
-        return refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly.")
-            .because("path_not_plain");
-    }
     let visit = Visit {
         app,
         resource,
         guard,
         asker: Asker::of(&request),
         path: request.path().to_owned(),
-        host_is_issuers: host.eq_ignore_ascii_case(app.issuer.authority()),
+        host_is_issuers: app.issuer.is_at(host),
         now,
     };
     let admitted = match bearer::admit(app, &request, resource, now) {
@@ -57,6 +51,13 @@ pub(super) async fn answer(
         Ok(Err(refusal)) => return visit.refuse(&refusal, &[]).await,
         Err(why) => return faulty(&why),
     };
+    if bearer::is_in_query(&request) {
+        return open(refused(
+            Status::BAD_REQUEST,
+            "Send the access token in the Authorization header alone.",
+        ))
+        .because("token_in_query");
+    }
     request.take_your_time();
     let told = match visit.tell(&admitted, &request, host) {
         Ok(told) => told,
@@ -64,22 +65,27 @@ pub(super) async fn answer(
     };
     let url = path::behind(&guard.upstream, site.path(), request.path(), request.query());
     let (head, body) = request.into_parts();
-    let (body, seen) = match visit.look(&admitted, &head, body).await {
+    // A body may take its time, and is no way to be let in on a day that is over.
+    let leave = Leave::new(app, resource, &admitted);
+    let looked = tokio::select! {
+        looked = visit.look(&admitted, &head, body) => looked,
+        refusal = leave.refused() => return visit.refuse(&refusal, &[]).await,
+    };
+    let (body, seen) = match looked {
         Ok(looked) => looked,
         Err(response) => return response,
     };
     let Head { method, mut headers, .. } = head;
     headers::upward(&mut headers, &app.settings.identity_headers, &told);
-    let leave = Leave::new(app, resource, &admitted);
+    let body = body.with(visit.calls(&admitted, &seen));
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
         sent = app.upstreams.send(outbound) => Ok(sent),
         refusal = leave.refused() => Err(refusal),
     };
-    visit.record_calls(&admitted, &seen);
     match sent {
         Ok(Ok(reply)) => visit.hand_down(reply, &method, site.path(), leave),
-        Ok(Err(why)) => unanswered(&why, &guard.upstream),
+        Ok(Err(why)) => unanswered(&why, &guard.upstream, seen.id()),
         Err(refusal) => visit.refuse(&refusal, &seen.calls()).await,
     }
 }
@@ -156,10 +162,10 @@ impl Visit<'_> {
         body: RequestBody,
     ) -> Result<(RequestBody, Seen), Response> {
         let Guard { rules, .. } = self.guard;
-        if rules.is_empty() {
-            return Ok(look::in_passing(&head.method, &head.headers, body));
-        }
-        let looked = look::by_rules(rules, admitted.scope(), &head.method, &head.headers, body).await;
+        let looked = match rules.is_empty() {
+            true => look::in_passing(&head.headers, body).await,
+            false => look::by_rules(rules, admitted.scope(), &head.headers, body).await,
+        };
         match looked {
             Ok(looked) => Ok(looked),
             Err(LookRefusal::Insufficient { scope, called }) => {
@@ -172,26 +178,16 @@ impl Visit<'_> {
         }
     }
 
-    /// Remembers what was called, behind the answer: nothing depends on it.
-    fn record_calls(&self, admitted: &Admitted, seen: &Seen) {
-        let calls = seen.calls();
-        let told: Vec<_> = calls.into_iter().filter(|(method, _)| TOLD.contains(&method.as_str())).collect();
-        if told.is_empty() {
-            return;
+    /// What is remembered of a call once its body was handed on.
+    fn calls(&self, admitted: &Admitted, seen: &Seen) -> Calls {
+        Calls {
+            app: Arc::clone(self.app),
+            origin: self.asker.origin().clone(),
+            claims: Arc::clone(admitted.claims()),
+            resource: Arc::clone(self.resource),
+            seen: seen.clone(),
+            now: self.now,
         }
-        let (origin, claims) = (self.asker.origin().clone(), Arc::clone(admitted.claims()));
-        let (resource, now) = (Arc::clone(self.resource), self.now);
-        self.app.store.write_behind(move |tx| {
-            let (user, client) = named(&claims);
-            told.iter().try_for_each(|call| {
-                let subject = in_words(call);
-                Entry::new(Event::GuardPassed, &origin)
-                    .of(user.as_ref(), client.as_ref())
-                    .resources([&resource.uri])
-                    .subject(&subject)
-                    .record(tx, now)
-            })
-        });
     }
 
     /// The answer of the server behind, on its way down. A stream ends when whoever reads it may no longer.
@@ -213,20 +209,10 @@ impl Visit<'_> {
             headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         }
         if self.host_is_issuers {
-            // Nothing that is served beside our own pages may run as if it were one of them.
-            headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
+            headers::beside_our_pages(&mut headers);
         }
         Response::streamed(reply.status, headers, reply.body.until(leave.cut(lasting)))
     }
-}
-
-/// `tools/call:delete_note`.
-fn in_words((method, target): &(String, Option<String>)) -> String {
-    let text = match target {
-        Some(target) => format!("{method}:{target}"),
-        None => method.clone(),
-    };
-    text.chars().take(256).collect()
 }
 
 /// A JSON-RPC error (5.1), which is what an MCP client can show, in the body of an HTTP error.
@@ -234,7 +220,8 @@ fn in_words((method, target): &(String, Option<String>)) -> String {
 struct RpcError<'a> {
     jsonrpc: &'static str,
     error: RpcFault<'a>,
-    id: Option<()>,
+    /// Null where it is not known (5).
+    id: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -244,13 +231,18 @@ struct RpcFault<'a> {
 }
 
 pub(super) fn refused(status: Status, message: &str) -> Response {
+    refused_call(status, message, None)
+}
+
+/// The refusal of a call with this id.
+fn refused_call(status: Status, message: &str, id: Option<Value>) -> Response {
     let code = if status.is_server_error() { -32_603 } else { -32_600 };
-    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id: None };
+    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id };
     Response::json(status, &body).no_store()
 }
 
 /// The server behind has not answered.
-fn unanswered(why: &UpstreamRefusal, upstream: &crate::oauth::guard::UpstreamUrl) -> Response {
+fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) -> Response {
     let (status, message, mend) = match why {
         UpstreamRefusal::Unreachable(_) => (
             Status::BAD_GATEWAY,
@@ -272,7 +264,13 @@ fn unanswered(why: &UpstreamRefusal, upstream: &crate::oauth::guard::UpstreamUrl
         ),
     };
     tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
-    open(refused(status, message).because(why.to_string()))
+    open(refused_call(status, message, id).because(why.to_string()))
+}
+
+/// The path of a request is not the same to everybody.
+pub(super) fn two_readings() -> Response {
+    open(refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly."))
+        .because("path_not_plain")
 }
 
 /// Our fault; its text goes to the log alone.

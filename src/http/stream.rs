@@ -1,6 +1,5 @@
 //! Bodies in pieces: those that pass through, of which nothing is kept, and nothing but the next piece is waited for.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -159,8 +158,8 @@ pub type Inspector = Box<dyn FnMut(Option<&[u8]>) -> Result<(), &'static str> + 
 /// A request's body, to be handed on piece by piece. Each piece has to arrive in time; the whole may take as long as it
 /// takes.
 pub struct RequestBody {
-    /// Pieces that were looked at already.
-    ahead: VecDeque<Bytes>,
+    /// What was looked at already.
+    ahead: Option<Bytes>,
     incoming: Incoming,
     link: Arc<Link>,
     inspector: Option<Inspector>,
@@ -194,7 +193,7 @@ impl RequestBody {
     pub(super) fn new(incoming: Incoming, link: Arc<Link>) -> Self {
         let patience = link.body_time();
         Self {
-            ahead: VecDeque::new(),
+            ahead: None,
             incoming,
             link,
             inspector: None,
@@ -210,10 +209,10 @@ impl RequestBody {
         std::future::poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// Puts pieces back in front, in their order.
+    /// Puts a piece back in front.
     #[must_use]
-    pub fn preceded_by(mut self, pieces: Vec<Bytes>) -> Self {
-        self.ahead.extend(pieces);
+    pub fn preceded_by(mut self, piece: Bytes) -> Self {
+        self.ahead = Some(piece);
         self
     }
 
@@ -238,7 +237,7 @@ impl RequestBody {
 
     /// Whether nothing comes.
     pub fn is_empty(&self) -> bool {
-        self.ahead.is_empty() && self.incoming.is_end_stream()
+        self.ahead.is_none() && self.incoming.is_end_stream()
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
@@ -291,7 +290,7 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        if let Some(piece) = this.ahead.pop_front() {
+        if let Some(piece) = this.ahead.take() {
             this.taken_at.note(true);
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -321,7 +320,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let ahead: u64 = self.ahead.iter().map(|piece| piece.len() as u64).sum();
+        let ahead = self.ahead.as_ref().map_or(0, |piece| piece.len() as u64);
         let mut hint = self.incoming.size_hint();
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper + ahead);

@@ -39,6 +39,12 @@ impl Issuer {
         self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority)
     }
 
+    /// Whether a host, as `Host` or a proxy names it, is this one: in any case, with the scheme's own port or without.
+    pub fn is_at(&self, host: &str) -> bool {
+        let port = if self.is_https() { ":443" } else { ":80" };
+        host.strip_suffix(port).unwrap_or(host).eq_ignore_ascii_case(self.authority())
+    }
+
     /// Whether browsers reach it by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
@@ -64,6 +70,23 @@ impl fmt::Display for Issuer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issuer_is_at_its_host_with_its_schemes_port_or_without() {
+        for (issuer, host, is_at) in [
+            ("https://as.test", "as.test", true),
+            ("https://as.test", "AS.Test:443", true),
+            ("https://as.test", "as.test:80", false),
+            ("https://as.test", "as.test:8443", false),
+            ("https://as.test", "as.test.", false),
+            ("https://as.test:8443", "as.test:8443", true),
+            ("https://as.test:8443", "as.test", false),
+            ("http://[::1]", "[::1]:80", true),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080", true),
+        ] {
+            assert_eq!(Issuer::parse(issuer).unwrap().is_at(host), is_at, "{issuer} {host}");
+        }
+    }
 
     #[test]
     fn an_issuer_is_an_origin_with_one_spelling() {

@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Body as _;
-use hyper::header::{HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::client::legacy::connect::{Connected, Connection, capture_connection};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -105,19 +105,33 @@ impl Upstreams {
     pub async fn send(&self, outbound: Outbound) -> Result<Reply, UpstreamRefusal> {
         let Outbound { method, uri, headers, body } = outbound;
         let taken = body.taken();
-        // A body of unknown length would be left out of methods that seldom have one.
-        let is_chunked = !body.is_end_stream() && body.size_hint().exact().is_none();
+        let framing = framing(&method, &body);
+        let is_head = method == Method::HEAD;
         let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() =
             uri.parse().map_err(|_| UpstreamRefusal::Broken("its URL cannot be sent".to_owned()))?;
         *request.headers_mut() = headers;
-        if is_chunked {
-            request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        request.headers_mut().extend(framing);
+        if is_head {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        let connection = capture_connection(&mut request);
         let response =
             self.in_time(self.client.request(request), &taken).await?.map_err(|why| refusal(&why))?;
         let (head, body) = response.into_parts();
+        // Some servers send a body all the same, a moment later, and it would be taken for somebody else's answer.
+        let has_no_body = is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if has_no_body && let Some(connection) = connection.connection_metadata().as_ref() {
+            connection.poison();
+        }
+        let broken = |why: &str| Err(UpstreamRefusal::Broken(why.to_owned()));
+        if head.status.is_informational() {
+            return broken("it changed the protocol, which nobody asked for");
+        }
+        if !is_well_framed(&head.headers) {
+            return broken("its answer's length is given in two ways");
+        }
         Ok(Reply { status: head.status, headers: head.headers, body: Stream::new(body) })
     }
 
@@ -133,6 +147,34 @@ impl Upstreams {
                 Err(_) => return Err(UpstreamRefusal::TooSlow),
             }
         }
+    }
+}
+
+/// How a body is framed where hyper would leave it to chance.
+fn framing(method: &Method, body: &RequestBody) -> Option<(HeaderName, HeaderValue)> {
+    match (body.is_end_stream(), body.size_hint().exact()) {
+        // RFC 9110 8.6: methods that usually have a body say that there is none.
+        (true, _) if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            Some((CONTENT_LENGTH, HeaderValue::from_static("0")))
+        }
+        // It would be left out of methods that seldom have one.
+        (false, None) => Some((TRANSFER_ENCODING, HeaderValue::from_static("chunked"))),
+        _ => None,
+    }
+}
+
+/// Whether all who read an answer agree on where it ends (RFC 9112 6.3): its length is given once, by a number or by
+/// chunks. hyper is content with more, and would hand it on.
+fn is_well_framed(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => lengths.next().is_none() && length.as_bytes().iter().all(u8::is_ascii_digit),
+        (None, Some(coding)) => {
+            codings.next().is_none() && coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked")
+        }
+        (Some(_), Some(_)) => false,
     }
 }
 

@@ -1,7 +1,19 @@
 //! The guard: servers that know nothing of OAuth, behind one that does.
 
+mod audit;
+mod binary;
+mod connections;
 mod discovery;
+mod failures;
+mod headers;
+mod identity;
+mod paths;
+mod protocol;
 mod revocation;
+mod rules;
+mod smuggling;
+mod streaming;
+mod surface;
 mod tokens;
 
 use serde_json::json;

@@ -21,10 +21,11 @@ const LAYERS: [&[&str]; 10] = [
 const HTTP_ALONE: &str = "hyper is an implementation of HTTP, which only those know who speak it";
 
 /// What may be named only in these places, and why.
-const ONLY_IN: [(&str, &[&str], &str); 18] = [
+const ONLY_IN: [(&str, &[&str], &str); 19] = [
     ("hyper::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
     ("tower_service::", &["outgoing/"], HTTP_ALONE),
-    ("socket2::", &["outgoing/"], "sockets are opened where it is decided whereto"),
+    ("socket2::", &["outgoing/", "server.rs"], "sockets are known where they are opened"),
+    ("rustix::", &["commands/"], "what the process may take from the system is settled at its start"),
     ("hyper_util::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
     ("http_body_util::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
     ("tokio_rustls::", &["outgoing/"], "one place to read when the question is whom we trust"),

@@ -325,3 +325,24 @@ async fn an_answer_that_outlives_its_token_still_ends_with_what_the_token_stood_
     assert_eq!(line.end().await, End::Whole);
     assert!(since.elapsed() < SOON);
 }
+
+#[tokio::test]
+async fn a_body_that_is_held_back_does_not_keep_the_door_open() {
+    // With a rule, what is called has to be known first; without one, the first piece is waited for.
+    for rules in [&["tools/call:delete_*=write"][..], &[]] {
+        let (behind, server) = world_with_rules(rules).await;
+        let alice = tokens(&server, NOTES).await;
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list"}}"#;
+        let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let mut line = Line::open(server.address).await;
+        line.say(request("POST", "/notes", &alice.access, &head)).await;
+        line.say(if rules.is_empty() { "" } else { &body[..20] }).await;
+        ClientApp::fixture("pub").revoke(&server, alice.refresh()).await;
+        let since = Instant::now();
+        let answer = line.head().await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        assert!(since.elapsed() < SOON);
+        line.try_say(body).await;
+        assert_eq!(behind.connections(), 0);
+    }
+}

@@ -126,8 +126,7 @@ struct Now {
     noted: usize,
     /// The first megabyte of the body that arrives.
     arriving: Vec<u8>,
-    /// How much was read of bodies, and how much of a flood was taken.
-    read: usize,
+    /// How much of floods was taken.
     taken: usize,
 }
 
@@ -215,11 +214,6 @@ impl Behind {
             .await;
     }
 
-    /// How many bytes of bodies were read so far.
-    pub fn read(&self) -> usize {
-        self.now.borrow().read
-    }
-
     /// How many bytes of floods were taken so far.
     pub fn taken(&self) -> usize {
         self.now.borrow().taken
@@ -272,7 +266,10 @@ impl Conversation<'_> {
                     let _ = self.stream.write_all(&bytes).await;
                     return;
                 }
-                Said::Held(bytes) => return hold(self.stream, &bytes, &mut pushed).await,
+                Said::Held(bytes) => match self.held(&bytes, &mut pushed).await {
+                    true => Ok(()),
+                    false => return,
+                },
                 Said::Flood(bytes) => return self.flood(&bytes).await,
                 Said::Silence => {
                     let _ = self.stream.read_u8().await;
@@ -322,7 +319,6 @@ impl Conversation<'_> {
                     tail.extend_from_slice(&piece);
                     tail.drain(..tail.len().saturating_sub(5));
                     self.now.send_modify(|now| {
-                        now.read += read;
                         now.arriving.clone_from(&body);
                     });
                 }
@@ -341,26 +337,29 @@ impl Conversation<'_> {
             self.now.send_modify(|now| now.taken += piece.len());
         }
     }
-}
 
-/// Sends what there is, and goes on until the other side has gone.
-async fn hold(mut stream: TcpStream, bytes: &[u8], pushed: &mut watch::Receiver<Vec<u8>>) {
-    let mut sent = pushed.borrow_and_update().len();
-    if stream.write_all(bytes).await.is_err() {
-        return;
-    }
-    let mut byte = [0];
-    loop {
-        tokio::select! {
-            _ = stream.read(&mut byte) => return,
-            changed = pushed.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let fresh = pushed.borrow_and_update().get(sent..).unwrap_or_default().to_vec();
-                sent += fresh.len();
-                if stream.write_all(&fresh).await.is_err() {
-                    return;
+    /// Sends what there is, and goes on until the last chunk (`true`), or until the other side has gone.
+    async fn held(&mut self, bytes: &[u8], pushed: &mut watch::Receiver<Vec<u8>>) -> bool {
+        let mut sent = pushed.borrow_and_update().len();
+        if self.stream.write_all(bytes).await.is_err() {
+            return false;
+        }
+        let mut byte = [0];
+        loop {
+            tokio::select! {
+                _ = self.stream.read(&mut byte) => return false,
+                changed = pushed.changed() => {
+                    if changed.is_err() {
+                        return false;
+                    }
+                    let fresh = pushed.borrow_and_update().get(sent..).unwrap_or_default().to_vec();
+                    sent += fresh.len();
+                    if self.stream.write_all(&fresh).await.is_err() {
+                        return false;
+                    }
+                    if fresh.ends_with(b"0\r\n\r\n") {
+                        return true;
+                    }
                 }
             }
         }

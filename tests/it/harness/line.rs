@@ -45,6 +45,23 @@ impl Line {
         matches!(timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await, Ok(Ok(())))
     }
 
+    /// Sends something for as long as it is taken at once: how much that was.
+    pub async fn stuff(&mut self) -> usize {
+        let piece = vec![b'1'; 64 * 1024];
+        let mut taken = 0;
+        loop {
+            match self.stream.try_write(&piece) {
+                Ok(written) => taken += written,
+                Err(why) => {
+                    assert_eq!(why.kind(), std::io::ErrorKind::WouldBlock, "after {taken} bytes");
+                    return taken;
+                }
+            }
+            // Whoever takes it may be this thread's next task.
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Waits for these words, and gives everything up to their end.
     pub async fn until(&mut self, words: &str) -> String {
         loop {

@@ -52,6 +52,15 @@ impl House {
         Self::until_it_listens(command).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
     }
 
+    /// [`House::serve`] by a shell that sets a limit on its files first, in the words of `ulimit`.
+    pub fn serve_with_files(&self, limit: &str, more: &[&str]) -> Serving {
+        let mut shell = Command::new("/bin/sh");
+        let line = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_vestibule"), "serve", "--listen", "127.0.0.1:0"]);
+        shell.args(more).current_dir(self.directory.path()).env_clear();
+        Self::until_it_listens(shell).unwrap_or_else(|done| panic!("it does not serve: {done:?}"))
+    }
+
     /// [`House::serve`] where it served before, or elsewhere if a neighbour got that port in between: the issuer is
     /// in the file and no address is, so it makes no difference.
     pub fn serve_again(&self, address: SocketAddr) -> Serving {
@@ -184,6 +193,14 @@ impl Program {
             }
         }
         None
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub fn memory_peak(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel tells");
+        let kilobytes: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1024
     }
 
     /// SIGKILL, and its end.
