@@ -1,0 +1,44 @@
+// Ports for programs that want to be told one.
+
+import { readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { PATIENCE, within } from './program.mjs';
+
+/** Below the ports that the kernel gives to whoever asks for any, so that nobody else of this machine gets one of these. */
+const END = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/)[0]);
+const BEGIN = END - 10_000;
+
+const given = new Set();
+
+/** A port on loopback that nobody listens on, and that this run gives to nobody else. */
+export async function freePort() {
+  for (;;) {
+    const port = BEGIN + Math.floor(Math.random() * (END - BEGIN));
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port) {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** Waits until somebody listens on a port of loopback. */
+export async function isListening(port) {
+  const attempt = () =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() && true));
+      socket.on('error', () => resolve(false));
+    });
+  const knock = async () => {
+    while (!(await attempt())) await sleep(20);
+  };
+  await within(PATIENCE, `somebody who listens on port ${port}`, knock());
+}

@@ -1,0 +1,80 @@
+// Stands right before a server and writes down what it is asked, while everything passes on as it came.
+
+import { createServer, request as send } from 'node:http';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { logs } from './places.mjs';
+
+/** A request as the server behind has it: the target, the headers and the answer's status as they came. */
+class Seen {
+  /** Whether the answer has not ended. */
+  isOpen = true;
+  status;
+
+  constructor({ method, url, rawHeaders }) {
+    this.method = method;
+    this.url = url;
+    this.headers = [];
+    for (let at = 0; at < rawHeaders.length; at += 2) this.headers.push([rawHeaders[at], rawHeaders[at + 1]]);
+  }
+
+  /** All values of a header, also under names that some server would take for it: by case, underscores and dots. */
+  values(name) {
+    const alike = (other) => other.toLowerCase().replace(/[_.]/g, '-') === name.toLowerCase();
+    return this.headers.filter(([other]) => alike(other)).map(([, value]) => value);
+  }
+}
+
+/** A running witness. */
+export class Witness {
+  #server;
+  #log;
+
+  /** What it saw, in order. */
+  requests = [];
+
+  /** Starts one before the server at `origin`. Its log is `output/logs/NAME.log`. */
+  static async before(origin, name) {
+    const witness = new Witness();
+    const file = path.join(logs, `${name}.log`);
+    mkdirSync(path.dirname(file), { recursive: true });
+    witness.#log = createWriteStream(file);
+    witness.#server = createServer((request, response) => witness.#pass(origin, request, response));
+    await new Promise((resolve) => witness.#server.listen(0, '127.0.0.1', resolve));
+    witness.origin = `http://127.0.0.1:${witness.#server.address().port}`;
+    return witness;
+  }
+
+  /** The requests of one session. */
+  of(session) {
+    return this.requests.filter((seen) => seen.values('mcp-session-id').includes(session));
+  }
+
+  #pass(origin, request, response) {
+    const seen = new Seen(request);
+    this.requests.push(seen);
+    this.#log.write(`${new Date().toISOString()} ${seen.method} ${seen.url} ${JSON.stringify(seen.headers)}\n`);
+    const { hostname, port } = new URL(origin);
+    const { method, url, rawHeaders } = request;
+    const behind = send({ hostname, port, method, path: url, headers: rawHeaders, agent: false });
+    behind.on('response', (answer) => {
+      seen.status = answer.statusCode;
+      response.writeHead(answer.statusCode, answer.rawHeaders);
+      // A stream begins with its head, long before its first event.
+      response.flushHeaders();
+      answer.pipe(response);
+    });
+    behind.on('error', () => response.destroy());
+    response.on('close', () => {
+      seen.isOpen = false;
+      behind.destroy();
+    });
+    request.pipe(behind);
+  }
+
+  async stop() {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
