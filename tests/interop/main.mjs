@@ -10,6 +10,7 @@ import * as clients from './checks/clients.mjs';
 import * as conformance from './checks/conformance.mjs';
 import * as documents from './checks/documents.mjs';
 import * as guard from './checks/guard.mjs';
+import * as guardConformance from './checks/guard_conformance.mjs';
 import * as keys from './checks/keys.mjs';
 import * as pages from './checks/pages.mjs';
 import * as rebinding from './checks/rebinding.mjs';
@@ -21,7 +22,7 @@ import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
 // The clients first: most of their time they wait for tokens to end.
-const GROUPS = [keys, clients, guard, documents, conformance, rebinding, redirects, pages];
+const GROUPS = [keys, clients, guard, documents, conformance, guardConformance, rebinding, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);

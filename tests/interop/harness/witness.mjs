@@ -1,9 +1,10 @@
 // Stands right before a server and writes down what it is asked, while everything passes on as it came.
 
-import { createServer, request as send } from 'node:http';
+import { createServer } from 'node:http';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import path from 'node:path';
 
+import { pass } from './pass.mjs';
 import { logs } from './places.mjs';
 
 /** A request as the server behind has it: the target, the headers and the answer's status as they came. */
@@ -55,22 +56,8 @@ export class Witness {
     const seen = new Seen(request);
     this.requests.push(seen);
     this.#log.write(`${new Date().toISOString()} ${seen.method} ${seen.url} ${JSON.stringify(seen.headers)}\n`);
-    const { hostname, port } = new URL(origin);
-    const { method, url, rawHeaders } = request;
-    const behind = send({ hostname, port, method, path: url, headers: rawHeaders, agent: false });
-    behind.on('response', (answer) => {
-      seen.status = answer.statusCode;
-      response.writeHead(answer.statusCode, answer.rawHeaders);
-      // A stream begins with its head, long before its first event.
-      response.flushHeaders();
-      answer.pipe(response);
-    });
-    behind.on('error', () => response.destroy());
-    response.on('close', () => {
-      seen.isOpen = false;
-      behind.destroy();
-    });
-    request.pipe(behind);
+    response.on('close', () => (seen.isOpen = false));
+    pass(origin, request, request.rawHeaders, response, (status) => (seen.status = status));
   }
 
   async stop() {
