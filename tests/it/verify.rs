@@ -57,10 +57,12 @@ impl<'a> Proxied<'a> {
     }
 
     async fn ask(self) -> Answer {
-        let asked = self
-            .headers
-            .iter()
-            .fold(self.server.get("/verify"), |asked, (name, value)| asked.header(name, value));
+        self.ask_at("/verify").await
+    }
+
+    async fn ask_at(self, path: &str) -> Answer {
+        let asked =
+            self.headers.iter().fold(self.server.get(path), |asked, (name, value)| asked.header(name, value));
         asked.send().await
     }
 }
@@ -249,6 +251,34 @@ async fn a_visit_counts_at_its_own_host_only() {
     let here = alice.there.cookies.get("__Host-vestibule-visit").expect("a cookie").clone();
     let account = server.get("/account").header("cookie", &format!("__Host-vestibule={here}")).send().await;
     assert_eq!(account.location(), "/login");
+}
+
+#[tokio::test]
+async fn a_proxy_that_knows_yes_and_no_alone_hears_no_more_and_nothing_of_it_is_remembered() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let asked = || Proxied::of(&server, "GET", MCP);
+    let yes = asked().header("authorization", &bearer(&tokens.access)).ask_at("/verify?brief").await;
+    assert_eq!((yes.status, yes.header("x-vestibule-user")), (Status::OK, Some("alice")));
+    let rows = server.audit().len();
+    // A token that is wrong, none at all, a page, a place that nobody knows, a path that is not plain.
+    for no in [
+        asked().header("authorization", "Bearer wrong"),
+        asked(),
+        asked().header("accept", "text/html"),
+        Proxied::of(&server, "GET", "https://evil.test/"),
+        Proxied::of(&server, "GET", "https://mcp.test/mcp/../x"),
+        asked().without("x-forwarded-uri"),
+    ] {
+        let no = no.ask_at("/verify?brief").await;
+        assert_eq!((no.status, no.text().as_str()), (Status::FORBIDDEN, ""));
+        for header in ["www-authenticate", "location", "set-cookie"] {
+            assert_eq!(no.header(header), None, "{header}");
+        }
+    }
+    assert_eq!(server.audit().len(), rows);
+    assert_eq!(asked().header("authorization", "Bearer wrong").ask().await.status, Status::UNAUTHORIZED);
+    assert_eq!(server.audit().len(), rows + 1);
 }
 
 /// Something that the owner or the person does.
