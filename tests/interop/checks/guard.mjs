@@ -2,13 +2,12 @@
 // one command: calls, progress that is told while it goes on, a stream that is silent for longer than any deadline and
 // still delivers, the end of a session, and what the servers behind learn of who calls.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { CLIENTS } from '../clients/index.mjs';
 import { assert, assertEqual, blame, MeetingPoint } from '../harness/checks.mjs';
 import { Conversation } from '../harness/conversation.mjs';
 import { ALICE } from '../harness/homelab.mjs';
 import { Person } from '../harness/person.mjs';
+import { assertEnds, assertOpensStream, assertProgressInTime, assertStreamOutlives } from '../harness/streams.mjs';
 import { Vestibule } from '../harness/vestibule.mjs';
 import { OpenServer } from '../servers/index.mjs';
 
@@ -16,9 +15,6 @@ const PREFIX = 'guard-';
 
 /** Name to whether the client ends its sessions by DELETE; `mcp-remote` forgets them. */
 const ENDS = { 'typescript-v1': true, 'typescript-v2': true, fastmcp: true, 'mcp-remote': false };
-
-/** How long streams are silent: longer than Vestibule gives a request, an idle connection, or a client that reads nothing. */
-const SILENCE = 65_000;
 
 export const names = Object.keys(ENDS).map((name) => PREFIX + name);
 
@@ -73,10 +69,12 @@ async function check(house, name, connected) {
     assertEqual(await notes.say('hello'), 'you said: hello', 'the answer of the notes');
     await assertTold(house, notes, `${name}-notes`);
     await assertProgressPasses(notes, name);
-    const stream = await assertConnects(house, everything, `${name}-everything`);
+    assertEqual(await everything.say({ tool: 'echo', arguments: { message: 'hello' } }), 'Echo: hello', 'the answer');
+    const [{ clientId }] = house.person.visitsOf(`${name}-everything`);
+    const stream = await assertOpensStream(house.everything, clientId);
     connected.pass(name);
     const [silence] = await Promise.all([
-      assertStreamOutlives(everything, stream, SILENCE),
+      assertStreamOutlives(house.everything, everything, stream),
       assertProgressInTime(everything),
     ]);
     const end = await assertEnds(house.everything, everything, stream, ENDS[kind]);
@@ -109,59 +107,6 @@ async function assertProgressPasses(notes, word) {
   // Whichever is done first.
   const answers = await Promise.all([asked, notes.say({ tool: 'say_seen', arguments: { word } })]);
   assert(answers.includes(`${word} was seen`), `the notes answered ${answers}`);
-}
-
-/** Connects, and keeps the stream on which the server speaks unasked. Returns that stream as the witness has it. */
-async function assertConnects(house, everything, caller) {
-  assertEqual(await everything.say({ tool: 'echo', arguments: { message: 'hello' } }), 'Echo: hello', 'the answer');
-  const [{ clientId }] = house.person.visitsOf(caller);
-  const streams = house.everything.witness.requests.filter(
-    (seen) => seen.method === 'GET' && seen.values('x-vestibule-client').includes(clientId),
-  );
-  // mcp-remote first has a look, in a session of its own.
-  const stream = streams.at(-1);
-  assertEqual(stream?.status, 200, 'the stream that the client opened');
-  return stream;
-}
-
-/** Nothing comes for a long time, and then something does, on that very stream. Returns the seconds. */
-async function assertStreamOutlives(everything, stream, silence) {
-  const from = everything.events.length;
-  const started = Date.now();
-  await sleep(silence);
-  const unasked = ({ method }) => method === 'notifications/message';
-  assertEqual(everything.events.slice(from).filter(({ event }) => unasked(event)), [], 'what came in the silence');
-  assert(stream.isOpen, 'the stream has ended in the silence');
-  await everything.say({ tool: 'toggle-simulated-logging', arguments: {} });
-  const { at } = await everything.told('a message after the silence', unasked, from);
-  assert(stream.isOpen, 'the stream has ended');
-  await everything.say({ tool: 'toggle-simulated-logging', arguments: {} });
-  return Math.round((at - started) / 1000);
-}
-
-/** A tool that takes six seconds tells of each third as it goes on, and not of all at the end. */
-async function assertProgressInTime(everything) {
-  const from = everything.events.length;
-  const order = { tool: 'trigger-long-running-operation', arguments: { duration: 6, steps: 3 } };
-  const answer = await everything.say(order);
-  const ended = Date.now();
-  assert(answer.startsWith('Long running operation completed'), answer);
-  const told = everything.events.slice(from).filter(({ event }) => event.progress !== undefined);
-  assertEqual(told.map(({ event }) => event.progress), [1, 2, 3], 'the progress');
-  // Four seconds; on a busy machine some may be lost, but not all.
-  assert(ended - told[0].at > 1000, `the first progress came ${ended - told[0].at} ms before the end`);
-}
-
-/** The session is there until the client ends it, and not afterwards. */
-async function assertEnds(server, everything, stream, byDelete) {
-  const [session] = stream.values('mcp-session-id');
-  assertEqual(await server.ping(session), 200, 'a ping of the session, asked behind the guard');
-  await everything.say({ end: true });
-  if (!byDelete) return 'and the client forgets its session';
-  const deleted = server.witness.of(session).filter(({ method }) => method === 'DELETE');
-  assertEqual(deleted.map(({ status }) => status), [200], 'the DELETE of the session');
-  assertEqual(await server.ping(session), 400, 'a ping of the session that was ended');
-  return 'DELETE ends the session';
 }
 
 /** What the servers behind were asked, by anybody: nothing of ours but who it is. */

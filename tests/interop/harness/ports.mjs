@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { PATIENCE, within } from './program.mjs';
+import { blame } from './checks.mjs';
+import { PATIENCE } from './program.mjs';
 
 /** Below the ports that the kernel gives to whoever asks for any, so that nobody else of this machine gets one of these. */
 const END = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/)[0]);
@@ -30,15 +31,19 @@ function isFree(port) {
   });
 }
 
-/** Waits until somebody listens on a port of loopback. */
-export async function isListening(port) {
+/** Waits until a program listens on a port of loopback. */
+export async function isListening(port, program) {
   const attempt = () =>
     new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(socket.destroy() && true));
       socket.on('error', () => resolve(false));
     });
-  const knock = async () => {
-    while (!(await attempt())) await sleep(20);
-  };
-  await within(PATIENCE, `somebody who listens on port ${port}`, knock());
+  let hasEnded = false;
+  program.ended(Infinity).then(() => (hasEnded = true));
+  const deadline = Date.now() + PATIENCE;
+  while (!(await attempt())) {
+    const why = hasEnded ? 'has ended' : Date.now() > deadline && `does not listen on port ${port}`;
+    if (why) throw blame(new Error(`${program.name} ${why}`), [program.name]);
+    await sleep(20);
+  }
 }

@@ -16,7 +16,7 @@ export class OpenServer {
     const port = await freePort();
     const env = { PATH: process.env.PATH, PORT: String(port) };
     const program = new Program(name, process.execPath, [EVERYTHING, 'streamableHttp'], { env });
-    await isListening(port);
+    await isListening(port, program);
     return OpenServer.#of(name, program, port);
   }
 
