@@ -59,8 +59,8 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
     let doomed: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {
-            // Some servers cannot tell a dash from an underscore in a name.
-            let name = name.as_str().replace('_', "-");
+            // Some servers cannot tell a dash from an underscore in a name, or, as PHP, from a dot.
+            let name = name.as_str().replace(['_', '.'], "-");
             let is_named = names.names().any(|own| own == name);
             is_named || OURS.contains(&name.as_str()) || IDENTITY.iter().any(|start| name.starts_with(start))
         })
@@ -190,6 +190,7 @@ mod tests {
             ("x-vestibule-user", "mallory"),
             ("x_vestibule_user", "mallory"),
             ("X-Vestibule_Token", "mallory"),
+            ("x.vestibule.user", "mallory"),
             ("remote-user", "mallory"),
             ("x-forwarded-user", "mallory"),
             ("x-forwarded-for", "203.0.113.9"),
