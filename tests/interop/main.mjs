@@ -9,6 +9,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import * as clients from './checks/clients.mjs';
 import * as conformance from './checks/conformance.mjs';
 import * as documents from './checks/documents.mjs';
+import * as examples from './checks/examples.mjs';
 import * as guard from './checks/guard.mjs';
 import * as guardConformance from './checks/guard_conformance.mjs';
 import * as keys from './checks/keys.mjs';
@@ -23,7 +24,7 @@ import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
 // The clients first: most of their time they wait for tokens to end.
-const GROUPS = [keys, clients, guard, reverseProxies, documents, conformance, guardConformance, rebinding, redirects, pages];
+const GROUPS = [keys, clients, guard, reverseProxies, documents, conformance, guardConformance, rebinding, examples, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);

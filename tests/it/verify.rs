@@ -253,6 +253,41 @@ async fn a_visit_counts_at_its_own_host_only() {
     assert_eq!(account.location(), "/login");
 }
 
+/// Traefik asks under this server's own address, with all that the client sent and what its entry point adds, and goes by
+/// `authResponseHeadersRegex` of `examples/forward_auth/traefik.yaml`: what matches is taken from the request, and set to
+/// what the answer has of it.
+#[tokio::test]
+async fn traefiks_questions_are_understood_and_its_rules_for_answers_are_met() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let asked = |url| {
+        Proxied::of(&server, "GET", url)
+            .header("host", "127.0.0.1:8080")
+            .header("x-forwarded-port", "443")
+            .header("x-forwarded-server", "traefik")
+            .header("x-real-ip", "192.0.2.7")
+            .header("accept-encoding", "gzip")
+            // It takes none of these for others, but hands them on.
+            .header("x_forwarded_host", "app.test")
+            .header("x_forwarded_uri", "/")
+            .header("x.forwarded.host", "app.test")
+            .header("forwarded", "host=app.test;proto=https")
+            .header("x-vestibule-user", "mallory")
+    };
+    let yes = asked(MCP).header("authorization", &bearer(&tokens.access)).ask().await;
+    assert_eq!((yes.status, yes.header("x-vestibule-user")), (Status::OK, Some("alice")));
+    let told: Vec<_> = yes.headers.keys().filter(|name| name.as_str().starts_with("x-vestibule-")).collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!((yes.header("authorization"), yes.header("set-cookie")), (None, None));
+    // A Location that is relative would be read as one of the address that it asks at.
+    let page = asked("https://app.test/page").header("accept", "text/html").ask().await;
+    assert_eq!(page.status, Status::SEE_OTHER);
+    assert!(page.location().starts_with(&format!("{ISSUER}/visit?")), "{}", page.location());
+    assert!(page.header("set-cookie").is_some_and(|cookie| cookie.starts_with("__Host-vestibule-visitor=")));
+    let elsewhere = asked("https://mcp.test/other").header("authorization", &bearer(&tokens.access));
+    assert_eq!(elsewhere.ask().await.status, Status::FORBIDDEN);
+}
+
 #[tokio::test]
 async fn a_proxy_that_knows_yes_and_no_alone_hears_no_more_and_nothing_of_it_is_remembered() {
     let server = world().await;

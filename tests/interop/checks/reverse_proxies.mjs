@@ -73,7 +73,7 @@ function initialize(house, headers) {
 }
 
 /** Spellings of the headers in which servers are told who somebody is. */
-const FORGED = {
+export const FORGED = {
   'X-Vestibule-User': 'mallory',
   'x-vestibule-email': 'mallory@evil.test',
   X_Vestibule_User: 'mallory',
@@ -321,6 +321,7 @@ async function checkPaths(house) {
   // Where all three agree, another spelling of the same is fine.
   const absolute = await ask(notesName, [`GET https://${notes}/mcp HTTP/1.1`, `Host: ${notes}`, authorization]);
   assertEqual(absolute.arrived, ['/mcp'], 'what arrives of a target with a host');
-  const refused = Object.values(PATHS).filter((passes) => !passes).length + doubles.length;
-  return `${Object.keys(PATHS).length - refused + doubles.length + 1} spellings arrive as they are, ${refused} arrive nowhere`;
+  const passing = Object.values(PATHS).filter((passes) => passes).length + 1;
+  const refused = Object.keys(PATHS).length - passing + 1 + doubles.length;
+  return `${passing} spellings arrive as they are, ${refused} arrive nowhere`;
 }
