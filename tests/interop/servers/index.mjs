@@ -20,9 +20,18 @@ export class OpenServer {
     return OpenServer.#of(name, program, port);
   }
 
-  /** One of FastMCP's. */
+  /** One of FastMCP's, with a few tools of ours. */
   static async notes(name) {
-    const program = new Program(name, python, [`${suite}/servers/notes.py`], { env: { PATH: process.env.PATH } });
+    return OpenServer.#python(name, 'notes.py');
+  }
+
+  /** One of FastMCP's, with all that the conformance suite of MCP asks for. */
+  static async conformance(name) {
+    return OpenServer.#python(name, 'conformance.py');
+  }
+
+  static async #python(name, file) {
+    const program = new Program(name, python, [`${suite}/servers/${file}`], { env: { PATH: process.env.PATH } });
     return OpenServer.#of(name, program, Number(await program.line()));
   }
 
