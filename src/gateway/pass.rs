@@ -162,7 +162,8 @@ impl Visit<'_> {
                 Err(self.refuse(&BearerRefusal::Insufficient(scope, claims), &called).await)
             }
             Err(refusal) => {
-                Err(open(refused(refusal.status(), refusal.describe()).because(refusal.reason())))
+                let response = rpc_error(refusal.status(), refusal.code(), refusal.describe());
+                Err(open(response.because(refusal.reason())))
             }
         }
     }
@@ -245,12 +246,12 @@ fn in_words((method, target): &(String, Option<String>)) -> String {
     text.chars().take(256).collect()
 }
 
-/// A JSON-RPC error (5.1), which is what an MCP client can show, in the body of an HTTP error.
+/// A JSON-RPC error (5.1), which is what an MCP client can show, in the body of an HTTP error. It has no `id`: nobody knows
+/// whether there is one, and MCP's schema has no `null` there.
 #[derive(Serialize)]
 struct RpcError<'a> {
     jsonrpc: &'static str,
     error: RpcFault<'a>,
-    id: Option<()>,
 }
 
 #[derive(Serialize)]
@@ -261,7 +262,11 @@ struct RpcFault<'a> {
 
 pub(super) fn refused(status: Status, message: &str) -> Response {
     let code = if status.is_server_error() { -32_603 } else { -32_600 };
-    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id: None };
+    rpc_error(status, code, message)
+}
+
+fn rpc_error(status: Status, code: i32, message: &str) -> Response {
+    let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message } };
     Response::json(status, &body).no_store()
 }
 
