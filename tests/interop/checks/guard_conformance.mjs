@@ -13,10 +13,12 @@ import { OpenServer } from '../servers/index.mjs';
 
 const SUITE = npm('@modelcontextprotocol', 'conformance', 'dist', 'index.js');
 
-/** Name to the server that is looked at, and how many checks at least pass, so that the sameness says something. */
+/** Name to the server that is looked at, to the guard's own rules for it, and to how many checks at least pass. */
 const SERVERS = {
-  'guard-conformance-everything': { server: 'everything', passing: 50 },
-  'guard-conformance-fastmcp': { server: 'conformance', passing: 150 },
+  'guard-conformance-everything': { server: 'everything', rules: [], passing: 50 },
+  'guard-conformance-fastmcp': { server: 'conformance', rules: [], passing: 150 },
+  // The guard looks into each body before it passes, and refuses itself what a server might not.
+  'guard-conformance-rules': { server: 'conformance', rules: ['--require', 'tools/call:never_*=write'], passing: 150 },
 };
 
 /** What the guard mends where the server behind does not: it answers to no host but its own. */
@@ -30,8 +32,10 @@ export async function start(chosen) {
 
 async function check(name) {
   const server = await OpenServer[SERVERS[name].server](`${name}/server`);
-  const vestibule = await Vestibule.start(`${name}/vestibule`, ['--guard', `guarded=${server.bareUrl}`]);
-  const [guarded] = vestibule.guarded;
+  const vestibule = await Vestibule.start(`${name}/vestibule`);
+  const guarded = `${vestibule.issuer}/guarded`;
+  const terms = ['--upstream', server.bareUrl, '--scopes', 'read write', ...SERVERS[name].rules];
+  await vestibule.command('resource', 'add', guarded, ...terms);
   const adder = await TokenAdder.before(guarded, await token(vestibule, guarded));
   try {
     const bare = await verdicts(`${name}/bare`, server.bareUrl);
@@ -64,7 +68,7 @@ function without(list, others) {
 
 /** A machine's token for a guarded server. */
 async function token(vestibule, audience) {
-  const machine = await vestibule.command('client', 'add', '--name', 'conformance', '--audience', audience);
+  const machine = await vestibule.command('client', 'add', '--name', 'conformance', '--audience', audience, '--scopes', 'read');
   const response = await fetch(`${vestibule.issuer}/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`${machine.client_id}:${machine.client_secret}`)}` },
