@@ -49,7 +49,7 @@ export class Conversation {
   /** Says something to it: text for `echo`, or an order. Its answer; those to several come in the order in which they are done. */
   async say(line) {
     this.#program.type(typeof line === 'string' ? line : JSON.stringify(line));
-    const { answer, error } = await within(SILENCE, `an answer of ${this.log}`, this.#next());
+    const { answer, error } = await within(PATIENCE, `an answer of ${this.log}`, this.#next());
     if (error) throw new Error(error);
     return answer;
   }

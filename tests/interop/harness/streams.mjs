@@ -1,5 +1,5 @@
 // What a real client asks of streams, with something in between: progress in time, a silence that nothing cuts off, and
-// the end of a session. The server is `everything`, which sends nothing to keep a stream alive.
+// the end of a session. The server is `everything`, which sends nothing to keep a stream alive (`passPlainly`).
 
 import { setTimeout as sleep } from 'node:timers/promises';
 

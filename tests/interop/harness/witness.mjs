@@ -31,17 +31,19 @@ class Seen {
 export class Witness {
   #server;
   #log;
+  #pass;
 
   /** What it saw, in order. */
   requests = [];
 
-  /** Starts one before the server at `origin`. Its log is `output/logs/NAME.log`. */
-  static async before(origin, name) {
+  /** Starts one before the server at `origin`. Its log is `output/logs/NAME.log`. `way` is how it hands on (`pass.mjs`). */
+  static async before(origin, name, way = pass) {
     const witness = new Witness();
+    witness.#pass = way;
     const file = path.join(logs, `${name}.log`);
     mkdirSync(path.dirname(file), { recursive: true });
     witness.#log = createWriteStream(file);
-    witness.#server = createServer((request, response) => witness.#pass(origin, request, response));
+    witness.#server = createServer((request, response) => witness.#see(origin, request, response));
     await new Promise((resolve) => witness.#server.listen(0, '127.0.0.1', resolve));
     witness.origin = `http://127.0.0.1:${witness.#server.address().port}`;
     return witness;
@@ -52,12 +54,12 @@ export class Witness {
     return this.requests.filter((seen) => seen.values('mcp-session-id').includes(session));
   }
 
-  #pass(origin, request, response) {
+  #see(origin, request, response) {
     const seen = new Seen(request);
     this.requests.push(seen);
     this.#log.write(`${new Date().toISOString()} ${seen.method} ${seen.url} ${JSON.stringify(seen.headers)}\n`);
     response.on('close', () => (seen.isOpen = false));
-    pass(origin, request, request.rawHeaders, response, (status) => (seen.status = status));
+    this.#pass(origin, request, request.rawHeaders, response, (status) => (seen.status = status));
   }
 
   async stop() {

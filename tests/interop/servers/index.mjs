@@ -1,5 +1,6 @@
 // MCP servers that know nothing of authorization, each with a witness right before it.
 
+import { pass, passPlainly } from '../harness/pass.mjs';
 import { npm, python, suite } from '../harness/places.mjs';
 import { freePort, isListening } from '../harness/ports.mjs';
 import { Program } from '../harness/program.mjs';
@@ -11,13 +12,13 @@ const EVERYTHING = npm('@modelcontextprotocol', 'server-everything', 'dist', 'in
 export class OpenServer {
   #program;
 
-  /** `@modelcontextprotocol/server-everything`, the one that shows all that a server may do. */
+  /** `@modelcontextprotocol/server-everything`, the one that shows all that a server may do. Its answers pass plainly. */
   static async everything(name) {
     const port = await freePort();
     const env = { PATH: process.env.PATH, PORT: String(port) };
     const program = new Program(name, process.execPath, [EVERYTHING, 'streamableHttp'], { env });
     await isListening(port, program);
-    return OpenServer.#of(name, program, port);
+    return OpenServer.#of(name, program, port, passPlainly);
   }
 
   /** One of FastMCP's, with a few tools of ours. */
@@ -32,16 +33,16 @@ export class OpenServer {
 
   static async #python(name, file) {
     const program = new Program(name, python, [`${suite}/servers/${file}`], { env: { PATH: process.env.PATH } });
-    return OpenServer.#of(name, program, Number(await program.line()));
+    return OpenServer.#of(name, program, Number(await program.line()), pass);
   }
 
-  static async #of(name, program, port) {
+  static async #of(name, program, port, way) {
     const server = new OpenServer();
     server.name = name;
     server.#program = program;
     /** Past the witness: what the server itself says. */
     server.bareUrl = `http://127.0.0.1:${port}/mcp`;
-    server.witness = await Witness.before(`http://127.0.0.1:${port}`, `${name}-witness`);
+    server.witness = await Witness.before(`http://127.0.0.1:${port}`, `${name}-witness`, way);
     server.url = `${server.witness.origin}/mcp`;
     return server;
   }
