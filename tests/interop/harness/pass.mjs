@@ -16,16 +16,18 @@ export function pass(origin, request, headers, response, onStatus = () => {}) {
   });
 }
 
+/** What is left out where a server is simple. */
+const LEFT_OUT = ['connection', 'keep-alive', 'transfer-encoding', 'x-accel-buffering'];
+
 /**
  * The same as the simplest of servers would answer, which are the hardest on those in between: what has no length ends
- * with its connection (RFC 9112 6.3), and nothing keeps a silent stream alive.
+ * with its connection (RFC 9112 6.3), nothing keeps a silent stream alive, and nobody asks nginx not to buffer it.
  */
 export function passPlainly(origin, request, headers, response, onStatus) {
   ask(origin, request, headers, response, (answer) => {
     onStatus(answer.statusCode);
-    const isFraming = (name) => ['connection', 'keep-alive', 'transfer-encoding'].includes(name.toLowerCase());
     const raw = answer.rawHeaders;
-    const kept = raw.filter((_, at) => !isFraming(raw[at - (at % 2)]));
+    const kept = raw.filter((_, at) => !LEFT_OUT.includes(raw[at - (at % 2)].toLowerCase()));
     response.useChunkedEncodingByDefault = false;
     response.writeHead(answer.statusCode, [...kept, 'Connection', 'close']);
     response.flushHeaders();
