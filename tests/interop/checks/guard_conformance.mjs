@@ -91,6 +91,7 @@ async function verdicts(name, url) {
   return files.sort().flatMap((file) => {
     const scenario = path.dirname(file).replace(/-\d{4}-\d\d-\d\dT[-\dZ]+$/, '');
     const checks = JSON.parse(readFileSync(path.join(results, file), 'utf8'));
-    return checks.map(({ id, status }) => `${scenario}/${id}: ${status}`);
+    // What it only notes down is no verdict, and depends on how many events come in what time.
+    return checks.filter(({ status }) => status !== 'INFO').map(({ id, status }) => `${scenario}/${id}: ${status}`);
   });
 }

@@ -95,7 +95,9 @@ async def test_tool_with_progress(context: Context) -> str:
 @mcp.tool
 async def test_sampling(prompt: str, context: Context) -> str:
     message = SamplingMessage(role="user", content=text(prompt))
-    result = await context.session.create_message([message], max_tokens=100)
+    result = await context.session.create_message(
+        [message], max_tokens=100, related_request_id=context.request_id
+    )
     return f"LLM response: {result.content.text}"
 
 
