@@ -32,7 +32,7 @@ const KINDS = {
       [NOTES, notes, 1],
     ]);
     const file = write(directory, 'vestibule.conf', example);
-    // What Debian's own nginx.conf says around it, and where it may write.
+    // What Debian's own nginx.conf says around it, and where this one may write.
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
     const main = write(
       directory,
@@ -42,6 +42,9 @@ const KINDS = {
       error_log stderr warn;
       events {}
       http {
+        sendfile on;
+        tcp_nopush on;
+        gzip on;
         access_log ${directory}/access.log;
         ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join('\n')}
         include ${file};
