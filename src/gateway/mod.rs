@@ -40,7 +40,7 @@ pub use verify::get as verify;
 /// server's own.
 pub fn is_elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<bool, Fault> {
     let Some(host) = request.host() else { return Ok(false) };
-    if host.eq_ignore_ascii_case(app.issuer.authority()) {
+    if app.issuer.is_at(host) {
         return Ok(false);
     }
     let sites = app.sites(now)?;

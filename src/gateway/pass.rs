@@ -52,7 +52,7 @@ pub(super) async fn answer(
         guard,
         asker: Asker::of(&request),
         path: request.path().to_owned(),
-        host_is_issuers: host.eq_ignore_ascii_case(app.issuer.authority()),
+        host_is_issuers: app.issuer.is_at(host),
         now,
     };
     let admitted = match bearer::admit(app, &request, resource, now) {

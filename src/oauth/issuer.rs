@@ -39,6 +39,12 @@ impl Issuer {
         self.0.split_once("://").map_or(self.0.as_str(), |(_, authority)| authority)
     }
 
+    /// Whether a host, as `Host` or a reverse proxy names it, is its own. A port that is the scheme's own may be written.
+    pub fn is_at(&self, host: &str) -> bool {
+        let port = if self.is_https() { ":443" } else { ":80" };
+        host.strip_suffix(port).unwrap_or(host).eq_ignore_ascii_case(self.authority())
+    }
+
     /// Whether browsers reach it by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
@@ -64,6 +70,24 @@ impl fmt::Display for Issuer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_its_own_with_or_without_the_schemes_own_port() {
+        for (issuer, host, own) in [
+            ("https://as.test", "as.test", true),
+            ("https://as.test", "AS.test:443", true),
+            ("https://as.test", "as.test:80", false),
+            ("https://as.test", "as.test:443:443", false),
+            ("https://as.test", "evil.test", false),
+            ("http://as.test", "as.test:80", true),
+            ("http://as.test", "as.test:443", false),
+            ("https://as.test:8443", "as.test:8443", true),
+            ("https://as.test:8443", "as.test", false),
+            ("http://[::1]:8080", "[::1]:8080", true),
+        ] {
+            assert_eq!(Issuer::parse(issuer).unwrap().is_at(host), own, "{issuer} {host}");
+        }
+    }
 
     #[test]
     fn an_issuer_is_an_origin_with_one_spelling() {

@@ -3,6 +3,7 @@
 
 use vestibule::clock::UnixTime;
 use vestibule::http::{Status, TrustedProxies};
+use vestibule::oauth::guard::{Guard, Identity, Rules, UpstreamUrl};
 use vestibule::oauth::resource::{Admission, Resource};
 use vestibule::store::{resources, sessions, users};
 
@@ -423,6 +424,24 @@ async fn a_ticket_counts_once_for_a_minute_at_its_own_host() {
     let host_differs = link.replacen("https://app.test", "https://tool.test", 1);
     assert_eq!(alice.arrive(&server, &host_differs, "tool.test").await.location(), lost);
     assert_eq!(alice.arrive(&server, &link, "app.test").await.location(), "https://app.test/");
+}
+
+/// nginx says for certain which host was asked only with its port behind it.
+#[tokio::test]
+async fn a_proxy_may_write_the_port_that_is_the_schemes_own() {
+    let server = world().await;
+    let upstream = UpstreamUrl::parse("http://127.0.0.1:1").expect("a URL");
+    let guard = Guard { upstream, rules: Rules::default(), identity: Identity::Headers };
+    let notes = Resource { guard: Some(guard), ..resource("https://as.test/notes", "") };
+    server.command(move |tx| resources::insert(tx, &notes, UnixTime::new(1_800_000_000)).map(drop));
+    for host in ["as.test", "as.test:443"] {
+        let at = |path| server.get(path).header("host", "127.0.0.1:8080").header("x-forwarded-host", host);
+        assert_eq!(at("/login").send().await.status, Status::OK, "{host}");
+        assert_eq!(at("/notes").send().await.status, Status::UNAUTHORIZED, "{host}");
+    }
+    // At any other port only what is guarded there would be served.
+    let elsewhere = server.get("/notes").header("host", "as.test:80").send().await;
+    assert_eq!(elsewhere.status, Status::NOT_FOUND);
 }
 
 #[tokio::test]
