@@ -46,7 +46,8 @@ async function check(name) {
     const passed = bare.filter((verdict) => verdict.endsWith(': SUCCESS')).length;
     assert(passed >= SERVERS[name].passing, `only ${passed} of ${bare.length} checks pass at all`);
     const mended = without(behind, bare).length;
-    return `${bare.length} checks, ${passed} of them pass; ${bare.length - mended} end the same behind the guard, ${mended} better`;
+    const same = `${bare.length - mended} end the same behind the guard, ${mended} better`;
+    return `${bare.length} checks, ${passed} of them pass; ${same}`;
   } catch (error) {
     throw blame(error, [`${name}/vestibule`, `${name}/guarded`]);
   } finally {
@@ -68,7 +69,8 @@ function without(list, others) {
 
 /** A machine's token for a guarded server. */
 async function token(vestibule, audience) {
-  const machine = await vestibule.command('client', 'add', '--name', 'conformance', '--audience', audience, '--scopes', 'read');
+  const terms = ['--name', 'conformance', '--audience', audience, '--scopes', 'read'];
+  const machine = await vestibule.command('client', 'add', ...terms);
   const response = await fetch(`${vestibule.issuer}/oauth/token`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa(`${machine.client_id}:${machine.client_secret}`)}` },

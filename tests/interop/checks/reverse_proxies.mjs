@@ -215,7 +215,7 @@ async function checkBrowser(house) {
   assert(!after.includes('POST') && after.length > 0, `what the app was asked: ${after}`);
   assertWikiKnowsAlice(house);
   await alice.leave();
-  return 'signs in and comes back; nothing forged arrives; bob reads why; signing out closes the app; no form is sent twice';
+  return 'there and back; nothing forged arrives; bob reads why; signing out closes the app; no form is sent twice';
 }
 
 async function assertBobReadsWhy(house, url) {
@@ -284,7 +284,8 @@ async function checkPaths(house) {
   const [wiki, notes] = [new URL(house.wikiUrl).host, new URL(house.notesUrl).host];
   const [wikiName, notesName] = [wiki, notes].map((host) => host.split(':')[0]);
   const authorization = `Authorization: Bearer ${token}`;
-  // What nobody else asks for in the meantime.
+  // By a mark it is told from what others ask for in the meantime.
+  let marks = 0;
   const ask = async (servername, lines) => {
     const mark = `X-Mark: ${++marks}`;
     const { status, text } = await house.write(servername, [...lines, mark]);
@@ -292,7 +293,6 @@ async function checkPaths(house) {
     const at = (name, { requests }) => requests.filter(isIt).map(({ url }) => `${name} ${url}`);
     return { status, text, arrived: [...at('wiki', house.wiki), ...at('notes', house.notes.witness)] };
   };
-  let marks = 0;
   for (const [path, passes] of Object.entries(PATHS)) {
     const answer = await ask(notesName, [`GET ${path} HTTP/1.1`, `Host: ${notes}`, authorization]);
     assertEqual(answer.arrived, passes ? [`notes ${path}`] : [], `what arrives of ${path}`);

@@ -46,7 +46,7 @@ export class Conversation {
     this.#keep(said);
   }
 
-  /** Says something to it: text for `echo`, or an order. Its answer; those to several come in the order in which they are done. */
+  /** Says something to it: text for `echo`, or an order. Returns its answer, or that of another order that is done first. */
   async say(line) {
     this.#program.type(typeof line === 'string' ? line : JSON.stringify(line));
     const { answer, error } = await within(PATIENCE, `an answer of ${this.log}`, this.#next());
