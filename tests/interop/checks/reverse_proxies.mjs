@@ -13,7 +13,13 @@ import { PROXIES } from '../harness/reverse_proxy.mjs';
 import { assertEnds, assertOpensStream, assertProgressInTime, assertStreamOutlives } from '../harness/streams.mjs';
 
 /** What is checked of each. */
-const CHECKS = { client: checkClient, machine: checkMachine, browser: checkBrowser, paths: checkPaths };
+const CHECKS = {
+  client: (house) => checkClient(house, 'client', house.notesUrl),
+  guard: (house) => checkClient(house, 'guard', house.guardedUrl),
+  machine: checkMachine,
+  browser: checkBrowser,
+  paths: checkPaths,
+};
 
 export const names = PROXIES.flatMap((kind) => Object.keys(CHECKS).map((part) => `${kind}-${part}`));
 
@@ -35,11 +41,11 @@ async function check(house, part) {
   }
 }
 
-/** A real MCP client, from the bare URL. */
-async function checkClient(house) {
-  const caller = `${house.name}-client`;
-  const command = [...CLIENTS['typescript-v1'], house.notesUrl];
-  const client = new Conversation(`${house.name}/client`, caller, command, house.person, house.environment);
+/** A real MCP client, from the bare URL of the server that the proxy passes on, or of the one that Vestibule does. */
+async function checkClient(house, name, url) {
+  const caller = `${house.name}-${name}`;
+  const command = [...CLIENTS['typescript-v1'], url];
+  const client = new Conversation(`${house.name}/${name}`, caller, command, house.person, house.environment);
   try {
     assertEqual(await client.say({ tool: 'echo', arguments: { message: 'hello' } }), 'Echo: hello', 'the answer');
     const [{ clientId }] = house.person.visitsOf(caller);

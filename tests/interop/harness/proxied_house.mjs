@@ -33,6 +33,8 @@ export class ProxiedHouse {
     house.issuer = house.#origin('auth');
     house.wikiUrl = house.#origin('app');
     house.notesUrl = `${house.#origin('mcp')}/mcp`;
+    /** The same server once more, with Vestibule itself before it. */
+    house.guardedUrl = `${house.issuer}/notes`;
     house.vestibule = await Vestibule.start(`${kind}/vestibule`, [
       ...['--issuer', house.issuer],
       ...['--trusted-proxies', '127.0.0.1'],
@@ -65,6 +67,7 @@ export class ProxiedHouse {
     const add = (url, ...terms) => this.vestibule.command('resource', 'add', url, ...terms);
     await add(this.wikiUrl, '--name', 'Wiki', '--users', ALICE.name);
     await add(this.notesUrl, '--name', 'Notes', '--scopes', 'read write');
+    await add(this.guardedUrl, '--name', 'Guarded notes', '--scopes', 'read write', '--upstream', this.notes.url);
   }
 
   /** Another browser, at which nobody is signed in. `name` is the directory of its pictures. */
