@@ -22,7 +22,7 @@ impl Arrivals {
 
     /// Notes the `Host` of a request for something that carries the issuer.
     pub fn note(&self, host: Option<&str>) {
-        let Some(host) = host.filter(|host| !host.eq_ignore_ascii_case(self.issuer.authority())) else {
+        let Some(host) = host.filter(|host| !self.issuer.is_at(host)) else {
             return;
         };
         if self.is_news(host) {

@@ -56,6 +56,14 @@ impl LookRefusal {
         }
     }
 
+    /// The code of the JSON-RPC error (JSON-RPC 5.1; for headers MCP 2026-07-28, `HeaderMismatch`).
+    pub(super) const fn code(&self) -> i32 {
+        match self {
+            Self::HeaderDiffers => -32_020,
+            _ => -32_600,
+        }
+    }
+
     /// A sentence for the caller.
     pub(super) const fn describe(&self) -> &'static str {
         match self {

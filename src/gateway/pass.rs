@@ -173,7 +173,8 @@ impl Visit<'_> {
                 Err(self.refuse(&BearerRefusal::Insufficient(scope, claims), &called).await)
             }
             Err(refusal) => {
-                Err(open(refused(refusal.status(), refusal.describe()).because(refusal.reason())))
+                let response = rpc_error(refusal.status(), refusal.code(), refusal.describe(), None);
+                Err(open(response.because(refusal.reason())))
             }
         }
     }
@@ -220,7 +221,8 @@ impl Visit<'_> {
 struct RpcError<'a> {
     jsonrpc: &'static str,
     error: RpcFault<'a>,
-    /// Null where it is not known (5).
+    /// Left out where it is not known: MCP has no `null` there.
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Value>,
 }
 
@@ -237,6 +239,10 @@ pub(super) fn refused(status: Status, message: &str) -> Response {
 /// The refusal of a call with this id.
 fn refused_call(status: Status, message: &str, id: Option<Value>) -> Response {
     let code = if status.is_server_error() { -32_603 } else { -32_600 };
+    rpc_error(status, code, message, id)
+}
+
+fn rpc_error(status: Status, code: i32, message: &str, id: Option<Value>) -> Response {
     let body = RpcError { jsonrpc: "2.0", error: RpcFault { code, message }, id };
     Response::json(status, &body).no_store()
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::asker::Asker;
+use super::bearer::BearerRefusal;
 use super::challenge::denied;
 use super::pass::faulty;
 use super::{bearer, path};
@@ -20,34 +21,66 @@ use crate::oauth::secret::{Secret, SecretHash, SecretKind};
 use crate::oauth::visit::{Place, Visit, VisitState};
 use crate::store::{Fault, resources, visits};
 
+/// The query of a proxy that knows yes and no alone, as nginx's `auth_request` does: no is a bare 403 then, of which nothing
+/// is remembered. It asks again without, and hands on that answer.
+const BRIEF: &str = "brief";
+
 /// Answers a reverse proxy.
 pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
-    let place = match asked_for(&request) {
-        Ok(place) => place,
-        Err(unknown) => return unknown.answer(),
-    };
-    let sites = match app.sites(now) {
-        Ok(sites) => sites,
+    let verdict = match judge(app, &request, now) {
+        Ok(verdict) => verdict,
         Err(why) => return faulty(&why),
     };
-    let Some(site) = sites.holding(&place) else { return unregistered(&place) };
-    if sites.differ_by_path(place.authority()) && !path::is_plain(place.path()) {
+    match verdict {
+        Verdict::Pass(response) => response,
+        _ if request.query() == BRIEF => Response::new(Status::FORBIDDEN).no_store().because("brief"),
+        Verdict::Unclear(response) => response,
+        Verdict::SignIn(place) => sign_in(app, &request, place),
+        Verdict::Refused(resource, place, refusal) => {
+            Asker::of(&request).refuse(app, &resource, place.path(), &refusal, None, now).await
+        }
+    }
+}
+
+/// What becomes of a request that a proxy asks about.
+enum Verdict {
+    /// It goes on.
+    Pass(Response),
+    /// It cannot be told what it is for, or nobody may go there.
+    Unclear(Response),
+    /// Its person has to sign in first.
+    SignIn(Place),
+    /// It shows no token that would do.
+    Refused(Arc<Resource>, Place, BearerRefusal),
+}
+
+fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> {
+    let place = match asked_for(request) {
+        Ok(place) => place,
+        Err(unknown) => return Ok(Verdict::Unclear(unknown.answer())),
+    };
+    let sites = app.sites(now)?;
+    let Some(site) = sites.holding(&place) else { return Ok(Verdict::Unclear(unregistered(&place))) };
+    let (host, asked) = (place.authority(), place.path());
+    if sites.differ_by_path(host)
+        && (!path::is_plain(asked) || path::lies_elsewhere(&sites, host, site, asked))
+    {
         let description = "This path could be read in two ways; write it plainly.";
-        return denied(Status::BAD_REQUEST, ErrorCode::InvalidRequest, description).because("path_not_plain");
+        let response = denied(Status::BAD_REQUEST, ErrorCode::InvalidRequest, description);
+        return Ok(Verdict::Unclear(response.because("path_not_plain")));
     }
     let resource = site.resource();
     let by_cookie = request.header("authorization").is_none_or(|value| !bearer::is_bearer(value))
         && may_visit(&place, &app.issuer);
     if by_cookie {
-        match visitor(app, &request, &place, resource, now) {
-            Ok(Some(visitor)) => return pass(app, &visitor.identity()),
-            Ok(None) if wants_page(&request) => return sign_in(app, &request, place),
-            Ok(None) => {}
-            Err(why) => return faulty(&why),
+        match visitor(app, request, &place, resource, now)? {
+            Some(visitor) => return Ok(Verdict::Pass(pass(app, &visitor.identity()))),
+            None if wants_page(request) => return Ok(Verdict::SignIn(place)),
+            None => {}
         }
     }
-    match bearer::admit(app, &request, resource, now) {
-        Ok(Ok(admitted)) => {
+    Ok(match bearer::admit(app, request, resource, now)? {
+        Ok(admitted) => {
             let (claims, caller) = (admitted.claims(), admitted.caller());
             let identity = Identity {
                 user: caller.user_name.as_deref(),
@@ -55,13 +88,10 @@ pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
                 client: Some(&claims.client_id),
                 scope: claims.scope.as_deref(),
             };
-            pass(app, &identity)
+            Verdict::Pass(pass(app, &identity))
         }
-        Ok(Err(refusal)) => {
-            Asker::of(&request).refuse(app, resource, place.path(), &refusal, None, now).await
-        }
-        Err(why) => faulty(&why),
-    }
+        Err(refusal) => Verdict::Refused(Arc::clone(resource), place, refusal),
+    })
 }
 
 /// Why it is not known what a proxy was asked for.

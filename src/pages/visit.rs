@@ -119,8 +119,11 @@ async fn settle(app: &Arc<App>, request: &Request, now: UnixTime) -> Result<Resp
     let lost = || Response::see_other(&app.issuer.url("/visit")).no_store();
     let (ticket, to) = (in_query(request, "ticket")?, in_query(request, "to")?);
     let place = to.and_then(|to| Place::parse(&to).ok());
-    let here =
-        |place: &Place| request.host().is_some_and(|host| host.eq_ignore_ascii_case(place.authority()));
+    // A port that is the scheme's own may be written or not.
+    let here = |place: &Place| {
+        let asked = request.host().map(|host| Place::forwarded(place.scheme(), host, "/"));
+        asked.is_some_and(|asked| asked.is_ok_and(|asked| asked.origin() == place.origin()))
+    };
     let (Some(ticket), Some(place)) = (ticket, place.filter(here)) else {
         return Ok(lost().because("visit_malformed"));
     };

@@ -9,9 +9,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import * as clients from './checks/clients.mjs';
 import * as conformance from './checks/conformance.mjs';
 import * as documents from './checks/documents.mjs';
+import * as examples from './checks/examples.mjs';
+import * as guard from './checks/guard.mjs';
+import * as guardConformance from './checks/guard_conformance.mjs';
 import * as keys from './checks/keys.mjs';
 import * as pages from './checks/pages.mjs';
 import * as rebinding from './checks/rebinding.mjs';
+import * as reverseProxies from './checks/reverse_proxies.mjs';
 import * as redirects from './checks/redirects.mjs';
 import { Report } from './harness/checks.mjs';
 import { startBrowser } from './harness/person.mjs';
@@ -20,7 +24,7 @@ import { killAll } from './harness/program.mjs';
 import { TestHosts } from './harness/test_hosts.mjs';
 
 // The clients first: most of their time they wait for tokens to end.
-const GROUPS = [keys, clients, documents, conformance, rebinding, redirects, pages];
+const GROUPS = [keys, clients, guard, reverseProxies, documents, conformance, guardConformance, rebinding, examples, redirects, pages];
 
 const known = GROUPS.flatMap(({ names }) => names);
 const wanted = process.argv.slice(2);

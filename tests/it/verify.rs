@@ -3,6 +3,7 @@
 
 use vestibule::clock::UnixTime;
 use vestibule::http::{Status, TrustedProxies};
+use vestibule::oauth::guard::{Guard, Identity, Rules, UpstreamUrl};
 use vestibule::oauth::resource::{Admission, Resource};
 use vestibule::store::{resources, sessions, users};
 
@@ -57,10 +58,12 @@ impl<'a> Proxied<'a> {
     }
 
     async fn ask(self) -> Answer {
-        let asked = self
-            .headers
-            .iter()
-            .fold(self.server.get("/verify"), |asked, (name, value)| asked.header(name, value));
+        self.ask_at("/verify").await
+    }
+
+    async fn ask_at(self, path: &str) -> Answer {
+        let asked =
+            self.headers.iter().fold(self.server.get(path), |asked, (name, value)| asked.header(name, value));
         asked.send().await
     }
 }
@@ -96,7 +99,7 @@ impl Person {
 
     /// Comes back with a ticket.
     async fn arrive(&mut self, server: &Server, location: &str, host: &str) -> Answer {
-        let path = below(location, &format!("https://{host}"));
+        let path = below(location, &format!("https://{}", host.trim_end_matches(":443")));
         let answer = server
             .get(path)
             .header("host", host)
@@ -251,6 +254,69 @@ async fn a_visit_counts_at_its_own_host_only() {
     assert_eq!(account.location(), "/login");
 }
 
+/// Traefik asks under this server's own address, with all that the client sent and what its entry point adds, and goes by
+/// `authResponseHeadersRegex` of `examples/forward_auth/traefik.yaml`: what matches is taken from the request, and set to
+/// what the answer has of it.
+#[tokio::test]
+async fn traefiks_questions_are_understood_and_its_rules_for_answers_are_met() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let asked = |url| {
+        Proxied::of(&server, "GET", url)
+            .header("host", "127.0.0.1:8080")
+            .header("x-forwarded-port", "443")
+            .header("x-forwarded-server", "traefik")
+            .header("x-real-ip", "192.0.2.7")
+            .header("accept-encoding", "gzip")
+            // It takes none of these for others, but hands them on.
+            .header("x_forwarded_host", "app.test")
+            .header("x_forwarded_uri", "/")
+            .header("x.forwarded.host", "app.test")
+            .header("forwarded", "host=app.test;proto=https")
+            .header("x-vestibule-user", "mallory")
+    };
+    let yes = asked(MCP).header("authorization", &bearer(&tokens.access)).ask().await;
+    assert_eq!((yes.status, yes.header("x-vestibule-user")), (Status::OK, Some("alice")));
+    let told: Vec<_> = yes.headers.keys().filter(|name| name.as_str().starts_with("x-vestibule-")).collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!((yes.header("authorization"), yes.header("set-cookie")), (None, None));
+    // A Location that is relative would be read as one of the address that it asks at.
+    let page = asked("https://app.test/page").header("accept", "text/html").ask().await;
+    assert_eq!(page.status, Status::SEE_OTHER);
+    assert!(page.location().starts_with(&format!("{ISSUER}/visit?")), "{}", page.location());
+    assert!(page.header("set-cookie").is_some_and(|cookie| cookie.starts_with("__Host-vestibule-visitor=")));
+    let elsewhere = asked("https://mcp.test/other").header("authorization", &bearer(&tokens.access));
+    assert_eq!(elsewhere.ask().await.status, Status::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_proxy_that_knows_yes_and_no_alone_hears_no_more_and_nothing_of_it_is_remembered() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let asked = || Proxied::of(&server, "GET", MCP);
+    let yes = asked().header("authorization", &bearer(&tokens.access)).ask_at("/verify?brief").await;
+    assert_eq!((yes.status, yes.header("x-vestibule-user")), (Status::OK, Some("alice")));
+    let rows = server.audit().len();
+    // A token that is wrong, none at all, a page, a place that nobody knows, a path that is not plain.
+    for no in [
+        asked().header("authorization", "Bearer wrong"),
+        asked(),
+        asked().header("accept", "text/html"),
+        Proxied::of(&server, "GET", "https://evil.test/"),
+        Proxied::of(&server, "GET", "https://mcp.test/mcp/../x"),
+        asked().without("x-forwarded-uri"),
+    ] {
+        let no = no.ask_at("/verify?brief").await;
+        assert_eq!((no.status, no.text().as_str()), (Status::FORBIDDEN, ""));
+        for header in ["www-authenticate", "location", "set-cookie"] {
+            assert_eq!(no.header(header), None, "{header}");
+        }
+    }
+    assert_eq!(server.audit().len(), rows);
+    assert_eq!(asked().header("authorization", "Bearer wrong").ask().await.status, Status::UNAUTHORIZED);
+    assert_eq!(server.audit().len(), rows + 1);
+}
+
 /// Something that the owner or the person does.
 type End = fn(&Server);
 
@@ -341,6 +407,11 @@ async fn a_ticket_counts_once_for_a_minute_at_its_own_host() {
     alice.there.cookies.remove("__Host-vestibule-visit");
     assert_eq!(alice.arrive(&server, &link, "app.test").await.location(), lost);
 
+    // The reverse proxy may write the port that is the scheme's own.
+    let link = ticket(&server, &mut alice, "https://app.test/", "alice").await;
+    assert_eq!(alice.arrive(&server, &link, "app.test:443").await.location(), "https://app.test/");
+    alice.there.cookies.remove("__Host-vestibule-visit");
+
     let link = ticket(&server, &mut alice, "https://app.test/", "alice").await;
     server.advance(61);
     assert_eq!(alice.arrive(&server, &link, "app.test").await.location(), lost);
@@ -353,6 +424,24 @@ async fn a_ticket_counts_once_for_a_minute_at_its_own_host() {
     let host_differs = link.replacen("https://app.test", "https://tool.test", 1);
     assert_eq!(alice.arrive(&server, &host_differs, "tool.test").await.location(), lost);
     assert_eq!(alice.arrive(&server, &link, "app.test").await.location(), "https://app.test/");
+}
+
+/// nginx says for certain which host was asked only with its port behind it.
+#[tokio::test]
+async fn a_proxy_may_write_the_port_that_is_the_schemes_own() {
+    let server = world().await;
+    let upstream = UpstreamUrl::parse("http://127.0.0.1:1").expect("a URL");
+    let guard = Guard { upstream, rules: Rules::default(), identity: Identity::Headers };
+    let notes = Resource { guard: Some(guard), ..resource("https://as.test/notes", "") };
+    server.command(move |tx| resources::insert(tx, &notes, UnixTime::new(1_800_000_000)).map(drop));
+    for host in ["as.test", "as.test:443"] {
+        let at = |path| server.get(path).header("host", "127.0.0.1:8080").header("x-forwarded-host", host);
+        assert_eq!(at("/login").send().await.status, Status::OK, "{host}");
+        assert_eq!(at("/notes").send().await.status, Status::UNAUTHORIZED, "{host}");
+    }
+    // At any other port only what is guarded there would be served.
+    let elsewhere = server.get("/notes").header("host", "as.test:80").send().await;
+    assert_eq!(elsewhere.status, Status::NOT_FOUND);
 }
 
 #[tokio::test]

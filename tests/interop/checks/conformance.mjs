@@ -2,12 +2,12 @@
 // step that needs one. The server runs as it always does.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 
 import { assert, assertEqual, blame } from '../harness/checks.mjs';
 import { Homelab } from '../harness/homelab.mjs';
 import { node22, npm, output } from '../harness/places.mjs';
+import { freePort } from '../harness/ports.mjs';
 import { Program } from '../harness/program.mjs';
 
 const SUITE = npm('@modelcontextprotocol', 'conformance', 'dist', 'index.js');
@@ -28,7 +28,7 @@ export async function start([name], browser) {
 
 async function check(homelab, name) {
   const { vestibule, mcp, person } = homelab;
-  const port = await freePort();
+  const port = String(await freePort());
   const callback = `http://127.0.0.1:${port}/callback`;
   // Public: to a server that lists `none` the suite never shows a secret, even if it has one.
   const kind = ['--public', '--name', name, '--redirect-uri', callback];
@@ -61,13 +61,4 @@ function outcomes(results) {
   const files = readdirSync(results, { recursive: true }).filter((file) => path.basename(file) === 'checks.json');
   const checks = files.flatMap((file) => JSON.parse(readFileSync(path.join(results, file), 'utf8')));
   return checks.map(({ id, status }) => `${id}: ${status}`).sort();
-}
-
-/** A port that nobody had a moment ago: the suite wants to be told one. */
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
 }

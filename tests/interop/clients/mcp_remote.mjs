@@ -5,13 +5,13 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
 import { npm } from '../harness/places.mjs';
-import { serveLines } from './lines.mjs';
+import { serveClient } from './lines.mjs';
 
 const [server, document] = process.argv.slice(2);
 const name = document ? ['--client-metadata-url', document] : [];
 
-async function connect() {
-  const client = new Client({ name: 'a desktop host', version: '1.0.0' });
+async function connect(listening) {
+  const client = listening(new Client({ name: 'a desktop host', version: '1.0.0' }));
   await client.connect(
     new StdioClientTransport({
       command: process.execPath,
@@ -23,9 +23,4 @@ async function connect() {
   return client;
 }
 
-let client;
-await serveLines(async (text) => {
-  client ??= await connect();
-  const result = await client.callTool({ name: 'echo', arguments: { text } });
-  return result.content[0].text;
-});
+await serveClient(connect, (client, params, options) => client.callTool(params, undefined, options));

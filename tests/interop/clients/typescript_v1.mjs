@@ -5,15 +5,15 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 import { Callback } from './callback.mjs';
-import { serveLines } from './lines.mjs';
+import { serveClient } from './lines.mjs';
 import { Provider } from './provider.mjs';
 
 const [server, document] = process.argv.slice(2);
 const callback = await Callback.listen();
 const provider = new Provider('TypeScript SDK v1', callback, document);
 
-async function connect() {
-  const client = new Client({ name: 'typescript-v1', version: '1.0.0' });
+async function connect(listening) {
+  const client = listening(new Client({ name: 'typescript-v1', version: '1.0.0' }));
   const open = () => new StreamableHTTPClientTransport(new URL(server), { authProvider: provider });
   const transport = open();
   try {
@@ -27,9 +27,4 @@ async function connect() {
   return client;
 }
 
-let client;
-await serveLines(async (text) => {
-  client ??= await connect();
-  const result = await client.callTool({ name: 'echo', arguments: { text } });
-  return result.content[0].text;
-});
+await serveClient(connect, (client, params, options) => client.callTool(params, undefined, options));

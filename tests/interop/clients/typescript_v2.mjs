@@ -3,15 +3,15 @@
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
 
 import { Callback } from './callback.mjs';
-import { serveLines } from './lines.mjs';
+import { serveClient } from './lines.mjs';
 import { Provider } from './provider.mjs';
 
 const [server, document] = process.argv.slice(2);
 const callback = await Callback.listen();
 const provider = new Provider('TypeScript SDK v2', callback, document);
 
-async function connect() {
-  const client = new Client({ name: 'typescript-v2', version: '1.0.0' });
+async function connect(listening) {
+  const client = listening(new Client({ name: 'typescript-v2', version: '1.0.0' }));
   const open = () => new StreamableHTTPClientTransport(new URL(server), { authProvider: provider });
   const transport = open();
   try {
@@ -26,9 +26,4 @@ async function connect() {
   return client;
 }
 
-let client;
-await serveLines(async (text) => {
-  client ??= await connect();
-  const result = await client.callTool({ name: 'echo', arguments: { text } });
-  return result.content[0].text;
-});
+await serveClient(connect, (client, params, options) => client.callTool(params, options));

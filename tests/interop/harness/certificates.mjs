@@ -17,10 +17,11 @@ CN = ${subject}
 ${extensions.join('\n')}
 `;
 
-/** An authority. Its own certificate is the PEM file `certificate`. */
+/** An authority. Its own certificate and its key are the PEM files `certificate` and `key`. */
 export class Authority {
   #directory = mkdtempSync(path.join(tmpdir(), 'vestibule-authority-'));
   certificate = this.#file('authority.pem');
+  key = this.#file('authority.key');
 
   constructor() {
     process.on('exit', () => rmSync(this.#directory, { recursive: true, force: true }));
@@ -29,9 +30,15 @@ export class Authority {
 
   /** Key and certificate of a server with these names (`DNS:...`, `IP:...`), as Node.js's `https` takes them. */
   sign(...names) {
+    const { keyFile, certFile } = this.issue(...names);
+    return { key: readFileSync(keyFile), cert: readFileSync(certFile) };
+  }
+
+  /** The same as files. */
+  issue(...names) {
     const extensions = ['basicConstraints = critical, CA:false', `subjectAltName = ${names.join(', ')}`];
-    this.#make('server', extensions, ['-CA', this.certificate, '-CAkey', this.#file('authority.key')]);
-    return { key: readFileSync(this.#file('server.key')), cert: readFileSync(this.#file('server.pem')) };
+    this.#make('server', extensions, ['-CA', this.certificate, '-CAkey', this.key]);
+    return { keyFile: this.#file('server.key'), certFile: this.#file('server.pem') };
   }
 
   #make(name, extensions, issuer = []) {

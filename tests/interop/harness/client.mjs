@@ -8,6 +8,24 @@ import { assert, assertEqual } from './checks.mjs';
 import { output, suite } from './places.mjs';
 import { Program } from './program.mjs';
 
+/** Starts a client program, in a home of its own. It rings at the person's door. `env` is set besides. */
+export function startClient(log, name, [command, ...args], person, env = {}) {
+  const home = path.join(output, 'homes', name);
+  mkdirSync(home, { recursive: true });
+  const own = {
+    PATH: `${suite}/bin:${process.env.PATH}`,
+    HOME: home,
+    BROWSER: `${suite}/bin/xdg-open`,
+    INTEROP_DOORBELL: person?.doorbell(name) ?? '',
+    // Where nobody looks at a terminal the Inspector opens a browser only if it is told to, and where no desktop's
+    // keychain is, it keeps its tokens in a file only if it is told to.
+    MCP_AUTO_OPEN_ENABLED: 'true',
+    MCP_INSPECTOR_SECRET_STORE: 'file',
+    MCP_OAUTH_CALLBACK_URL: 'http://127.0.0.1:0/oauth/callback',
+  };
+  return new Program(log, command, args, { env: { ...own, ...env }, cwd: home });
+}
+
 /** A running client program. */
 export class Client {
   #homelab;
@@ -17,25 +35,12 @@ export class Client {
   #seen = new Map();
 
   /** Starts it. `id` is its `client_id` where it is known before the person sees it. */
-  constructor(homelab, name, [command, ...args], id) {
+  constructor(homelab, name, command, id) {
     this.name = name;
     this.log = `${homelab.name}/${name}`;
     this.#homelab = homelab;
     this.#id = id;
-    const home = path.join(output, 'homes', name);
-    mkdirSync(home, { recursive: true });
-    const env = {
-      PATH: `${suite}/bin:${process.env.PATH}`,
-      HOME: home,
-      BROWSER: `${suite}/bin/xdg-open`,
-      INTEROP_DOORBELL: homelab.person?.doorbell(name) ?? '',
-      // Where nobody looks at a terminal the Inspector opens a browser only if it is told to, and where no desktop's
-      // keychain is, it keeps its tokens in a file only if it is told to.
-      MCP_AUTO_OPEN_ENABLED: 'true',
-      MCP_INSPECTOR_SECRET_STORE: 'file',
-      MCP_OAUTH_CALLBACK_URL: 'http://127.0.0.1:0/oauth/callback',
-    };
-    this.#program = new Program(this.log, command, args, { env, cwd: home });
+    this.#program = startClient(this.log, name, command, homelab.person);
   }
 
   get id() {

@@ -24,9 +24,12 @@ const PATIENCE = 20_000;
 /** More pages than any sign-in has; more means that it goes in circles. */
 const MOST_PAGES = 6;
 
-/** Starts the browser, with a profile of its own. `hosts` is the address at which every `*.test` host answers. */
+/**
+ * Starts the browser, with a profile of its own. `hosts` is the address at which every `*.test` host answers; every
+ * `*.home.example` is this machine.
+ */
 export function startBrowser({ hosts } = {}) {
-  const resolve = hosts ? [`--host-resolver-rules=MAP *.test ${hosts}`] : [];
+  const resolve = hosts ? [`--host-resolver-rules=MAP *.test ${hosts},MAP *.home.example 127.0.0.1`] : [];
   return chromium.launch({ executablePath: EXECUTABLE, args: [...FLAGS, ...resolve], timeout: 60_000 });
 }
 
@@ -209,6 +212,13 @@ export class Person {
     await tab.picture('client');
     await page.close();
     return visit;
+  }
+
+  /** Signs in where a tab was sent to for that, and waits for what comes. */
+  async signIn(tab) {
+    const { origin, pathname } = new URL(tab.page.url());
+    if (`${origin}${pathname}` !== `${this.#issuer}/login`) throw new Error(`no sign-in but ${tab.page.url()}`);
+    await this.#answer(tab, pathname);
   }
 
   /** Does what a page asks for. Returns whether it is a page that asks. */

@@ -120,7 +120,7 @@ export class Program {
 
   /** Its exit status, once it has ended. */
   ended(timeout = PATIENCE) {
-    return within(timeout, `the end of ${this.name}`, this.#ended);
+    return timeout === Infinity ? this.#ended : within(timeout, `the end of ${this.name}`, this.#ended);
   }
 
   /** Ends it by a signal. */

@@ -33,12 +33,19 @@ export class Vestibule {
     this.issuer = announced.issuer;
     /** The first admin's link, on a new database. */
     this.setupLink = announced.setup_link;
+    /** The URLs of the servers that it guards, as it gives them to people. */
+    this.guarded = (announced.guarded ?? []).map(({ url }) => url);
   }
 
   /** Pulls the plug, and starts again on the same port with the same database. */
   async crashAndReturn() {
     await this.#program.stop('SIGKILL');
     await this.#serve();
+  }
+
+  /** Where it listens itself, whatever stands before it. */
+  get address() {
+    return this.#listen;
   }
 
   /** A command on the database, as an owner types it: its answer. */
