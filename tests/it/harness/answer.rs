@@ -36,9 +36,9 @@ impl Answer {
         if self.status.is_client_error() && self.is_json() && !self.body.is_empty() {
             let body = self.json();
             if body["jsonrpc"] == "2.0" {
-                // An MCP client shows these (JSON-RPC 2.0, 5.1).
+                // An MCP client shows these (JSON-RPC 2.0, 5.1). MCP has no null for an id that nobody knows.
                 let is_error = body["error"]["code"].is_i64() && body["error"]["message"].is_string();
-                assert!(is_error && body.get("id").is_some(), "{}", context());
+                assert!(is_error && body.get("id").is_none_or(|id| !id.is_null()), "{}", context());
                 return;
             }
             let code = body["error"].as_str().unwrap_or_else(|| panic!("G2: no error: {}", context()));
