@@ -1,6 +1,7 @@
 //! What goes up to the server behind, and what comes down to the client: everything but what belongs to one connection,
 //! to this server alone, or to somebody who wants to pass for this server.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::config::IdentityHeaders;
@@ -128,7 +129,7 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
             let name = plain_name(name);
             let is_named = names.names().any(|own| own == name);
             let mut kept_back = IDENTITY.iter().chain(&DISGUISE);
-            is_named || OURS.contains(&name.as_str()) || kept_back.any(|start| name.starts_with(start))
+            is_named || OURS.contains(&&*name) || kept_back.any(|start| name.starts_with(start))
         })
         .cloned()
         .collect();
@@ -156,8 +157,12 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
 
 /// A name as those servers see it that make a variable of it: to them, every character that is no letter and no digit is
 /// the same (RFC 3875 4.1.18 for the dash; some do it to all).
-pub(super) fn plain_name(name: &HeaderName) -> String {
-    name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+pub(super) fn plain_name(name: &HeaderName) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    match name.as_str().bytes().all(is_plain) {
+        true => Cow::Borrowed(name.as_str()),
+        false => name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect(),
+    }
 }
 
 /// Makes the headers of an answer those for the client.

@@ -157,6 +157,28 @@ async fn a_machine_with_a_token_is_let_on_and_the_proxy_learns_who_it_is() {
 }
 
 #[tokio::test]
+async fn a_path_that_somebody_takes_for_another_resources_is_let_on_by_nobodys_token() {
+    let server = world().await;
+    let admin = resource("https://mcp.test/mcp/admin", "read");
+    server.command(move |tx| resources::insert(tx, &admin, UnixTime::new(1_800_000_000)).map(drop));
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    for (path, status) in [
+        ("/mcp/x", Status::OK),
+        ("/mcp/administration", Status::OK),
+        ("/mcp/admin", Status::UNAUTHORIZED),
+        ("/mcp/admin/x", Status::UNAUTHORIZED),
+        ("/mcp/ADMIN", Status::BAD_REQUEST),
+        ("/mcp/%61dmin/x", Status::BAD_REQUEST),
+        ("/mcp/admin;v=1/x", Status::BAD_REQUEST),
+        ("/mcp/admin.", Status::BAD_REQUEST),
+    ] {
+        let asked = Proxied::of(&server, "POST", &format!("https://mcp.test{path}"));
+        let answer = asked.header("authorization", &bearer(&tokens.access)).ask().await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_machine_without_a_token_is_shown_the_way_and_never_redirected() {
     let server = world().await;
     for (method, accept) in
