@@ -273,6 +273,9 @@ async fn in_time<F: Future<Output = Response>>(
     if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(attempt(cx))).await {
         return response;
     }
+    if link.is_patient() {
+        return poll_fn(attempt).await;
+    }
     match tokio::time::timeout(request_time, poll_fn(&mut attempt)).await {
         Ok(response) => response,
         Err(_) if link.is_patient() => poll_fn(attempt).await,

@@ -5,14 +5,15 @@ pub mod browser;
 pub mod client_documents;
 pub mod client_keys;
 pub mod housekeeping;
-mod kept;
 mod keys;
 pub mod offer;
 mod passwords;
 pub mod problem;
 mod published;
 pub mod sites;
+mod standings;
 mod verified;
+mod view;
 pub mod visitors;
 
 use std::num::NonZero;
@@ -27,17 +28,23 @@ use crate::config::Settings;
 use crate::limits::Limits;
 use crate::oauth::claims::{AccessTokenClaims, IDENTITY_TYP, IdentityClaims};
 use crate::oauth::issuer::Issuer;
+use crate::oauth::metadata::Offered;
 use crate::oauth::refresh_token::ChainKey;
+use crate::oauth::resource::Resource;
 use crate::outgoing::{Fetcher, Names, Upstreams};
-use crate::store::{Fault, Store, instance};
+use crate::store::standing::Admission;
+use crate::store::{Fault, Store, instance, resources};
 
 use arrivals::Arrivals;
 use browser::Browser;
 use keys::Keys;
 use passwords::Passwords;
 pub use published::Documents;
-use published::Published;
+use sites::Sites;
+use standings::Standings;
 use verified::Verified;
+pub use view::{Epoch, View};
+use view::{Made, Views};
 
 /// One running server.
 pub struct App {
@@ -63,11 +70,12 @@ pub struct App {
     pub chain_key: ChainKey,
     /// Requests to the servers behind the guard.
     pub upstreams: Upstreams,
-    sites: sites::Map,
     closing: watch::Sender<bool>,
     keys: Keys,
-    published: Published,
+    offered: Offered,
+    views: Views,
     verified: Verified,
+    standings: Standings,
 }
 
 impl App {
@@ -77,12 +85,12 @@ impl App {
         let instance::Instance { issuer, chain_key } = store.read(instance::find)?;
         let cores = available_parallelism().map_or(1, NonZero::get);
         Ok(Self {
-            published: Published::new(store.watch(), &settings),
+            offered: published::offered(&settings),
+            views: Views::new(store.watch()),
             upstreams: Upstreams::new(
                 settings.fetch_roots.clone(),
                 Duration::from_secs(settings.upstream_time.as_u32().into()),
             ),
-            sites: sites::Map::new(store.watch()),
             closing: watch::Sender::new(false),
             fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),
@@ -91,6 +99,7 @@ impl App {
             limits: Limits::default(),
             keys: Keys::default(),
             verified: Verified::default(),
+            standings: Standings::default(),
             settings,
             issuer,
             store,
@@ -99,9 +108,12 @@ impl App {
         })
     }
 
-    /// The documents that clients and servers discover us by, as the database has it now.
-    pub fn documents(&self, now: UnixTime) -> Result<Arc<Documents>, Fault> {
-        self.published.get(&self.store, &self.issuer, now)
+    /// The registry and the keys, as the database has them now.
+    pub fn view(&self, now: UnixTime) -> Result<View, Fault> {
+        self.views.take(&self.store, now, |tx| {
+            let documents = published::make(tx, &self.issuer, self.offered, now)?;
+            Ok(Made { sites: Sites::of(resources::list(tx)?), documents })
+        })
     }
 
     /// Says that the server stops, so that streams that would go on for hours end.
@@ -113,11 +125,6 @@ impl App {
     pub async fn closing(&self) {
         // The sender lives as long as this.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
-    }
-
-    /// Which resource a host and a path belong to, as the registry has it now.
-    pub fn sites(&self, now: UnixTime) -> Result<Arc<sites::Sites>, Fault> {
-        self.sites.get(&self.store, now)
     }
 
     /// Signs claims with the key of that id, which the transaction that planned them named.
@@ -136,8 +143,17 @@ impl App {
 
     /// The claims of an access token that is ours by signature, issuer and time. Whether it was revoked since, the
     /// database says.
-    pub fn verify(&self, token: &str, now: UnixTime) -> Result<Option<Arc<AccessTokenClaims>>, Fault> {
-        let documents = self.documents(now)?;
-        Ok(self.verified.get(token, &documents, &self.issuer, now))
+    pub fn verify(&self, view: &View, token: &str, now: UnixTime) -> Option<Arc<AccessTokenClaims>> {
+        self.verified.get(token, view.documents(), &self.issuer, now)
+    }
+
+    /// What a token that was verified, and is for a resource of this view, opens there.
+    pub fn admission(
+        &self,
+        view: &View,
+        claims: &AccessTokenClaims,
+        resource: &Resource,
+    ) -> Result<Admission, Fault> {
+        self.standings.get(&self.store, view, claims, resource)
     }
 }

@@ -1,18 +1,15 @@
 //! The documents that everybody may read, made once and again when the database has changed.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::kept::Kept;
 use crate::clock::UnixTime;
 use crate::config::{Settings, Switch};
 use crate::crypto::jwk::Jwk;
 use crate::crypto::jws::SigningKey;
 use crate::oauth::issuer::Issuer;
 use crate::oauth::metadata::{Metadata, Offered};
-use crate::store::{Fault, ReadTx, Store, Watch, resources, signing_keys};
+use crate::store::{Fault, ReadTx, resources, signing_keys};
 
 /// The documents, ready to be sent, and the keys that they show.
 #[derive(Debug)]
@@ -27,27 +24,22 @@ pub struct Documents {
     pub keys: Vec<SigningKey>,
 }
 
-pub(super) struct Published {
+/// What is on offer, by the settings.
+pub(super) fn offered(settings: &Settings) -> Offered {
+    Offered {
+        registration: settings.registration == Switch::On,
+        client_documents: settings.client_documents.fetching == Switch::On,
+        iss_promise: settings.iss_promise == Switch::On,
+    }
+}
+
+/// The documents as the database has them now.
+pub(super) fn make(
+    tx: &ReadTx<'_>,
+    issuer: &Issuer,
     offered: Offered,
-    documents: Kept<Documents>,
-}
-
-impl Published {
-    pub(super) fn new(watch: Watch, settings: &Settings) -> Self {
-        let offered = Offered {
-            registration: settings.registration == Switch::On,
-            client_documents: settings.client_documents.fetching == Switch::On,
-            iss_promise: settings.iss_promise == Switch::On,
-        };
-        Self { offered, documents: Kept::new(watch) }
-    }
-
-    pub(super) fn get(&self, store: &Store, issuer: &Issuer, now: UnixTime) -> Result<Arc<Documents>, Fault> {
-        self.documents.get(store, now, |tx| make(tx, issuer, self.offered, now))
-    }
-}
-
-fn make(tx: &ReadTx<'_>, issuer: &Issuer, offered: Offered, now: UnixTime) -> Result<Documents, Fault> {
+    now: UnixTime,
+) -> Result<Documents, Fault> {
     #[derive(Serialize)]
     struct JwkSet<'a> {
         keys: Vec<&'a Jwk>,

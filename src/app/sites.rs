@@ -3,11 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::kept::Kept;
-use crate::clock::UnixTime;
 use crate::oauth::resource::Resource;
 use crate::oauth::visit::Place;
-use crate::store::{Fault, Store, Watch, resources};
 
 /// Every registered resource that has a host.
 #[derive(Debug, Default)]
@@ -37,7 +34,7 @@ impl Site {
 }
 
 impl Sites {
-    fn of(all: Vec<Resource>) -> Self {
+    pub(super) fn of(all: Vec<Resource>) -> Self {
         let mut sites = Self::default();
         for resource in all {
             let canonical = resource.uri.canonical();
@@ -97,19 +94,6 @@ impl Sites {
 /// Whether a path is another one, or continues it after a slash.
 pub fn lies_in(path: &str, other: &str) -> bool {
     path.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The map, as the registry has it now.
-pub(super) struct Map(Kept<Sites>);
-
-impl Map {
-    pub(super) fn new(watch: Watch) -> Self {
-        Self(Kept::new(watch))
-    }
-
-    pub(super) fn get(&self, store: &Store, now: UnixTime) -> Result<Arc<Sites>, Fault> {
-        self.0.get(store, now, |tx| Ok(Sites::of(resources::list(tx)?)))
-    }
 }
 
 #[cfg(test)]

@@ -26,10 +26,9 @@ pub fn jwks(app: &App, now: UnixTime) -> Response {
 }
 
 fn document(app: &App, now: UnixTime, pick: impl FnOnce(&Documents) -> &Bytes) -> Response {
-    match app.documents(now) {
-        Ok(documents) => {
-            Response::json_bytes(Status::OK, pick(&documents).clone()).with_header("cache-control", MAX_AGE)
-        }
+    match app.view(now) {
+        Ok(view) => Response::json_bytes(Status::OK, pick(view.documents()).clone())
+            .with_header("cache-control", MAX_AGE),
         Err(why) => fault(&why),
     }
 }

@@ -25,6 +25,6 @@ impl Presented {
         if let Some(token) = RefreshToken::parse(token, &app.chain_key) {
             return Ok(Self::Refresh(token));
         }
-        Ok(app.verify(token, now)?.map_or(Self::Unknown, Self::Access))
+        Ok(app.verify(&app.view(now)?, token, now).map_or(Self::Unknown, Self::Access))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, View};
 use crate::clock::UnixTime;
 use crate::http::Request;
 use crate::oauth::claims::AccessTokenClaims;
@@ -89,12 +89,13 @@ impl BearerRefusal {
 /// Whether the token of a request stands in its query too, which goes on to the server behind (RFC 6750 2: one method at
 /// a time).
 pub(super) fn is_in_query(request: &Request) -> bool {
-    request.bearer().is_some_and(|token| request.query().contains(token))
+    !request.query().is_empty() && request.bearer().is_some_and(|token| request.query().contains(token))
 }
 
 /// Finds out whether whoever asks may use the resource.
 pub(super) fn admit(
     app: &App,
+    view: &View,
     request: &Request,
     resource: &Resource,
     now: UnixTime,
@@ -106,14 +107,13 @@ pub(super) fn admit(
         }
         None => return Ok(Err(BearerRefusal::Missing)),
     };
-    let Some(claims) = app.verify(token, now)? else { return Ok(Err(BearerRefusal::Unknown)) };
+    let Some(claims) = app.verify(view, token, now) else { return Ok(Err(BearerRefusal::Unknown)) };
     if !is_for(&claims, resource) {
         return Ok(Err(BearerRefusal::ForOthers(claims)));
     }
     // Only the key that it names has verified it.
     let key = token.split_inclusive('.').next().unwrap_or_default().to_owned();
-    let standing = app.store.read(|tx| standing::at(tx, &claims, resource))?;
-    Ok(match standing {
+    Ok(match app.admission(view, &claims, resource)? {
         Admission::Ended => Err(BearerRefusal::Ended(claims)),
         Admission::Closed => Err(BearerRefusal::Closed(claims)),
         Admission::Open(caller) => {
@@ -131,14 +131,14 @@ pub(super) fn is_bearer(authorization: &str) -> bool {
 /// Asks again for what was admitted at this resource before, but for its time: the refusal, once there would be one.
 pub(super) fn readmit(
     app: &App,
+    view: &View,
     admitted: &Admitted,
     resource: &Resource,
-    now: UnixTime,
 ) -> Result<Result<(), BearerRefusal>, Fault> {
     let Admitted { claims, scope, key, .. } = admitted;
     let ended = || Ok(Err(BearerRefusal::Ended(Arc::clone(claims))));
     // A key withdrawn in an emergency takes its tokens with it.
-    if !app.documents(now)?.keys.iter().any(|published| published.is_named_by(key)) {
+    if !view.documents().keys.iter().any(|published| published.is_named_by(key)) {
         return ended();
     }
     let asked = app.store.read(|tx| match resources::find(tx, &resource.uri)? {

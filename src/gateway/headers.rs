@@ -123,19 +123,12 @@ pub(super) struct Told<'a> {
 /// Makes the headers of a request those for the server behind.
 pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &Told<'_>) {
     remove_hop_by_hop(headers);
-    let doomed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| {
-            let name = plain_name(name);
-            let is_named = names.names().any(|own| own == name);
-            let mut kept_back = IDENTITY.iter().chain(&DISGUISE);
-            is_named || OURS.contains(&&*name) || kept_back.any(|start| name.starts_with(start))
-        })
-        .cloned()
-        .collect();
-    for name in doomed {
-        headers.remove(name);
-    }
+    remove_all(headers, |name| {
+        let name = plain_name(name);
+        let is_named = names.names().any(|own| own == name);
+        let mut kept_back = IDENTITY.iter().chain(&DISGUISE);
+        is_named || OURS.contains(&&*name) || kept_back.any(|start| name.starts_with(start))
+    });
     keep_foreign_cookies(headers);
     let client_ip = told.client_ip.to_string();
     let ours = [
@@ -168,9 +161,7 @@ pub(super) fn plain_name(name: &HeaderName) -> Cow<'_, str> {
 /// Makes the headers of an answer those for the client.
 pub(super) fn downward(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
-    for name in TO_PROXIES {
-        headers.remove(name);
-    }
+    remove_all(headers, |name| TO_PROXIES.contains(&name.as_str()));
     keep_private(headers);
     // The server behind could put somebody else's session into a browser, or end theirs. A cookie without a name is sent
     // as its value, which could be any cookie.
@@ -179,6 +170,9 @@ pub(super) fn downward(headers: &mut HeaderMap) {
             split_once(value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default());
         value.is_some() && !name.is_empty() && !is_our_cookie(name)
     };
+    if !headers.contains_key("set-cookie") {
+        return;
+    }
     let kept: Vec<HeaderValue> = headers.get_all("set-cookie").iter().filter(is_kept).cloned().collect();
     headers.remove("set-cookie");
     for value in kept {
@@ -189,9 +183,7 @@ pub(super) fn downward(headers: &mut HeaderMap) {
 /// Makes the headers of an answer those of something that is served beside our own pages: it may not run as if it were one
 /// of them, nor speak for the host that they are at.
 pub(super) fn beside_our_pages(headers: &mut HeaderMap) {
-    for name in OF_A_HOST {
-        headers.remove(name);
-    }
+    remove_all(headers, |name| OF_A_HOST.contains(&name.as_str()));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     headers.append("content-security-policy", HeaderValue::from_static("sandbox"));
 }
@@ -231,10 +223,13 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
         .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
+    remove_all(headers, |name| HOP_BY_HOP.contains(&name.as_str()) || named.contains(name));
+}
+
+/// In one pass: to look for each of many names that are seldom there costs more than to look at each that is.
+fn remove_all(headers: &mut HeaderMap, is_doomed: impl Fn(&HeaderName) -> bool) {
+    let doomed: Vec<HeaderName> = headers.keys().filter(|name| is_doomed(name)).cloned().collect();
+    for name in doomed {
         headers.remove(name);
     }
 }
@@ -242,6 +237,9 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// Takes our own cookies out; others may be the server's behind.
 fn keep_foreign_cookies(headers: &mut HeaderMap) {
     let lines: Vec<HeaderValue> = headers.get_all("cookie").iter().cloned().collect();
+    if lines.is_empty() {
+        return;
+    }
     headers.remove("cookie");
     for line in lines {
         let pairs = line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);

@@ -9,13 +9,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use super::bearer::{self, Admitted, BearerRefusal};
-use crate::app::App;
-use crate::clock::Seconds;
+use crate::app::{App, Epoch, View};
+use crate::clock::{Seconds, UnixTime};
 use crate::http::{Cut, HeaderMap, Method};
 use crate::oauth::resource::Resource;
+use crate::store::Fault;
 
 /// How often it is asked about.
 const ROUND: Duration = Duration::from_secs(2);
@@ -28,6 +29,8 @@ pub(super) struct Leave {
     app: Arc<App>,
     resource: Arc<Resource>,
     admitted: Arc<Admitted>,
+    /// When it was found that they are admitted.
+    epoch: Option<Epoch>,
 }
 
 /// What lasts.
@@ -63,9 +66,14 @@ impl Lasting {
 }
 
 impl Leave {
-    pub(super) fn new(app: &Arc<App>, resource: &Arc<Resource>, admitted: &Arc<Admitted>) -> Self {
+    pub(super) fn new(
+        app: &Arc<App>,
+        view: &View,
+        resource: &Arc<Resource>,
+        admitted: &Arc<Admitted>,
+    ) -> Self {
         let (app, resource, admitted) = (Arc::clone(app), Arc::clone(resource), Arc::clone(admitted));
-        Self { app, resource, admitted }
+        Self { app, resource, admitted, epoch: view.epoch() }
     }
 
     /// Ready when whoever waits for an answer would not be let in any more: why.
@@ -87,23 +95,35 @@ impl Leave {
     }
 
     async fn ended(&self, grace: Seconds) -> BearerRefusal {
-        let mut rounds = interval(ROUND);
-        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        rounds.tick().await;
         let claims = self.admitted.claims();
+        let mut epoch = self.epoch;
         loop {
-            rounds.tick().await;
+            sleep(ROUND).await;
             let now = self.app.clock.now();
             if now >= claims.exp.plus(grace) {
                 return BearerRefusal::Ended(Arc::clone(claims));
             }
-            match bearer::readmit(&self.app, &self.admitted, &self.resource, now) {
-                Ok(Ok(())) => {}
+            match self.ask_again(epoch, now) {
+                Ok(Ok(today)) => epoch = today,
                 Ok(Err(refusal)) => return refusal,
                 // Whoever was admitted stays so while the database cannot be asked, and no longer than their token
                 // allows; the next request cannot pass.
                 Err(why) => tracing::warn!(%why, "an open answer goes on unasked"),
             }
         }
+    }
+
+    /// Whether they are still admitted; if so, in which epoch that was found. What was found in an epoch holds in all of it.
+    fn ask_again(
+        &self,
+        epoch: Option<Epoch>,
+        now: UnixTime,
+    ) -> Result<Result<Option<Epoch>, BearerRefusal>, Fault> {
+        let view = self.app.view(now)?;
+        if view.epoch().is_some() && view.epoch() == epoch {
+            return Ok(Ok(epoch));
+        }
+        let asked = bearer::readmit(&self.app, &view, &self.admitted, &self.resource)?;
+        Ok(asked.map(|()| view.epoch()))
     }
 }

@@ -46,29 +46,30 @@ pub fn is_elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<bool,
     if app.issuer.is_at(host) {
         return Ok(false);
     }
-    let sites = app.sites(now)?;
-    Ok(sites.at(host).any(|site| site.resource().guard.is_some()))
+    let view = app.view(now)?;
+    Ok(view.sites().at(host).any(|site| site.resource().guard.is_some()))
 }
 
 /// Answers a request that is not for this server's own surface. `Err` gives the request back: nothing is guarded there.
 pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<Response, Request> {
-    let sites = match app.sites(now) {
-        Ok(sites) => sites,
+    let view = match app.view(now) {
+        Ok(view) => view,
         Err(why) => return Ok(pass::faulty(&why)),
     };
     let Some(host) = request.host().map(str::to_owned) else { return Err(request) };
-    if let Some(response) = well_known(app, &sites, &request, &host) {
+    if let Some(response) = well_known(app, view.sites(), &request, &host) {
         return Ok(response);
     }
+    let sites = view.sites();
     let Some(site) = sites.find(&host, request.path()) else { return Err(request) };
     let Some(guard) = site.resource().guard.as_ref() else { return Err(request) };
-    if !path::is_plain(request.path()) || path::lies_elsewhere(&sites, &host, site, request.path()) {
+    if !path::is_plain(request.path()) || path::lies_elsewhere(sites, &host, site, request.path()) {
         return Ok(pass::two_readings());
     }
     if let Some(response) = pass::preflight(&request) {
         return Ok(response);
     }
-    Ok(pass::answer(app, request, site, guard, &host, now).await)
+    Ok(pass::answer(app, &view, request, site, guard, &host, now).await)
 }
 
 fn well_known(app: &App, sites: &Sites, request: &Request, host: &str) -> Option<Response> {

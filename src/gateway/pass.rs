@@ -11,8 +11,8 @@ use super::calls::{Calls, in_words};
 use super::leave::{Lasting, Leave};
 use super::look::{self, LookRefusal, Seen};
 use super::{headers, path};
-use crate::app::App;
 use crate::app::sites::Site;
+use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status};
 use crate::oauth::claims::IdentityClaims;
@@ -30,6 +30,7 @@ const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
 /// Answers a request at a guarded resource. `host` is the host that was asked.
 pub(super) async fn answer(
     app: &Arc<App>,
+    view: &View,
     request: Request,
     site: &Site,
     guard: &Guard,
@@ -46,7 +47,7 @@ pub(super) async fn answer(
         host_is_issuers: app.issuer.is_at(host),
         now,
     };
-    let admitted = match bearer::admit(app, &request, resource, now) {
+    let admitted = match bearer::admit(app, view, &request, resource, now) {
         Ok(Ok(admitted)) => Arc::new(admitted),
         Ok(Err(refusal)) => return visit.refuse(&refusal, &[]).await,
         Err(why) => return faulty(&why),
@@ -66,8 +67,10 @@ pub(super) async fn answer(
     let url = path::behind(&guard.upstream, site.path(), request.path(), request.query());
     let (head, body) = request.into_parts();
     // A body may take its time, and is no way to be let in on a day that is over.
-    let leave = Leave::new(app, resource, &admitted);
+    let leave = Leave::new(app, view, resource, &admitted);
     let looked = tokio::select! {
+        // Most are there at once, and need no timer.
+        biased;
         looked = visit.look(&admitted, &head, body) => looked,
         refusal = leave.refused() => return visit.refuse(&refusal, &[]).await,
     };
@@ -80,6 +83,7 @@ pub(super) async fn answer(
     let body = body.with(visit.calls(&admitted, &seen));
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
+        biased;
         sent = app.upstreams.send(outbound) => Ok(sent),
         refusal = leave.refused() => Err(refusal),
     };

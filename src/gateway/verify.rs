@@ -59,11 +59,12 @@ fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> 
         Ok(place) => place,
         Err(unknown) => return Ok(Verdict::Unclear(unknown.answer())),
     };
-    let sites = app.sites(now)?;
+    let view = app.view(now)?;
+    let sites = view.sites();
     let Some(site) = sites.holding(&place) else { return Ok(Verdict::Unclear(unregistered(&place))) };
     let (host, asked) = (place.authority(), place.path());
     if sites.differ_by_path(host)
-        && (!path::is_plain(asked) || path::lies_elsewhere(&sites, host, site, asked))
+        && (!path::is_plain(asked) || path::lies_elsewhere(sites, host, site, asked))
     {
         let description = "This path could be read in two ways; write it plainly.";
         let response = denied(Status::BAD_REQUEST, ErrorCode::InvalidRequest, description);
@@ -79,7 +80,7 @@ fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> 
             None => {}
         }
     }
-    Ok(match bearer::admit(app, request, resource, now)? {
+    Ok(match bearer::admit(app, &view, request, resource, now)? {
         Ok(admitted) => {
             let (claims, caller) = (admitted.claims(), admitted.caller());
             let identity = Identity {

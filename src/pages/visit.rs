@@ -49,8 +49,8 @@ fn visit(to: Option<&str>, state: Option<&str>) -> Result<Option<Visit>, PageRef
 
 /// The resource at a place, if browsers may be known there.
 pub(super) fn resource(app: &App, place: &Place, now: UnixTime) -> Result<Arc<Resource>, Halt> {
-    let sites = app.sites(now)?;
-    let site = sites.holding(place).filter(|site| site.resource().guard.is_none());
+    let view = app.view(now)?;
+    let site = view.sites().holding(place).filter(|site| site.resource().guard.is_none());
     let site = site.filter(|_| may_visit(place, &app.issuer));
     site.map(|site| Arc::clone(site.resource()))
         .ok_or_else(|| PageRefusal::PlaceUnknown(place.origin().to_owned()).into())

@@ -24,6 +24,7 @@ pub(crate) const USAGE: &str = "\
 cargo bench                          the whole table, some five minutes
 cargo bench -- --quick               a smoke test: one round of one second, 10,000 grants
 cargo bench -- refresh introspect    only rows with one of these words in their name
+cargo bench -- =guard                only the row of this name
 cargo bench -- --json FILE           the figures as JSON too";
 
 impl Options {
@@ -50,6 +51,10 @@ impl Options {
 
     /// Is this row asked for?
     pub(crate) fn wants(&self, row: &str) -> bool {
-        self.filters.is_empty() || self.filters.iter().any(|filter| row.contains(filter))
+        let names = |filter: &String| match filter.strip_prefix('=') {
+            Some(name) => row == name,
+            None => row.contains(filter),
+        };
+        self.filters.is_empty() || self.filters.iter().any(names)
     }
 }
