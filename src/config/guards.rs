@@ -1,5 +1,6 @@
 //! What the settings say of the guard: servers that are declared when serving, and the names of headers.
 
+use crate::http::HeaderName;
 use crate::oauth::guard::UpstreamUrl;
 
 /// A server to guard, from `NAME=URL`: clients reach it at the issuer with `/NAME` behind it.
@@ -26,24 +27,27 @@ impl GuardedServer {
     }
 }
 
-/// The names of the headers in which a server behind the guard learns who calls, in lower case; what has no name is not
-/// told.
+/// The names of the headers in which a server behind the guard learns who calls; what has no name is not told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// The person's name.
-    pub user: Option<String>,
+    pub user: Option<HeaderName>,
     /// The person's address, if they gave one.
-    pub email: Option<String>,
+    pub email: Option<HeaderName>,
     /// The client's id.
-    pub client: Option<String>,
+    pub client: Option<HeaderName>,
     /// What the token allows.
-    pub scope: Option<String>,
+    pub scope: Option<HeaderName>,
 }
 
 impl Default for IdentityHeaders {
     fn default() -> Self {
-        let named = |name: &str| Some(format!("x-vestibule-{name}"));
-        Self { user: named("user"), email: named("email"), client: named("client"), scope: named("scope") }
+        Self {
+            user: Some(HeaderName::from_static("x-vestibule-user")),
+            email: Some(HeaderName::from_static("x-vestibule-email")),
+            client: Some(HeaderName::from_static("x-vestibule-client")),
+            scope: Some(HeaderName::from_static("x-vestibule-scope")),
+        }
     }
 }
 
@@ -56,7 +60,7 @@ impl IdentityHeaders {
                 || format!("{word:?} is not user, email, client or scope with = and the name of a header");
             let (what, name) = word.split_once('=').ok_or_else(refuse)?;
             let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
-            if name.is_empty() || name.len() > 64 || !name.bytes().all(known) {
+            if name.len() > 64 || !name.bytes().all(known) {
                 return Err(refuse());
             }
             let slot = match what {
@@ -66,7 +70,7 @@ impl IdentityHeaders {
                 "scope" => &mut headers.scope,
                 _ => return Err(refuse()),
             };
-            *slot = Some(name.to_ascii_lowercase());
+            *slot = Some(name.parse().map_err(|_| refuse())?);
         }
         let mut names: Vec<_> = headers.names().collect();
         if let Some(taken) = names.iter().find(|name| has_a_meaning(name)) {
@@ -81,7 +85,8 @@ impl IdentityHeaders {
 
     /// The names that are used.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        [&self.user, &self.email, &self.client, &self.scope].into_iter().filter_map(Option::as_deref)
+        let all = [&self.user, &self.email, &self.client, &self.scope];
+        all.into_iter().filter_map(|name| name.as_ref().map(HeaderName::as_str))
     }
 }
 

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use bytes::Bytes;
+
 use crate::config::IdentityHeaders;
 use crate::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -117,11 +119,11 @@ pub(super) struct Told<'a> {
     /// The server behind, as it names itself.
     pub(super) upstream: &'a str,
     /// Header and value for each thing that is told of the caller.
-    pub(super) identity: Vec<(&'a str, String)>,
+    pub(super) identity: Vec<(HeaderName, String)>,
 }
 
 /// Makes the headers of a request those for the server behind.
-pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &Told<'_>) {
+pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: Told<'_>) {
     remove_hop_by_hop(headers);
     remove_all(headers, |name| {
         let name = plain_name(name);
@@ -130,19 +132,15 @@ pub(super) fn upward(headers: &mut HeaderMap, names: &IdentityHeaders, told: &To
         is_named || OURS.contains(&&*name) || kept_back.any(|start| name.starts_with(start))
     });
     keep_foreign_cookies(headers);
-    let client_ip = told.client_ip.to_string();
     let ours = [
-        ("host", told.upstream),
-        ("x-forwarded-for", client_ip.as_str()),
-        ("x-forwarded-host", told.host),
-        ("x-forwarded-proto", told.scheme),
+        (HeaderName::from_static("host"), told.upstream.to_owned()),
+        (HeaderName::from_static("x-forwarded-for"), told.client_ip.to_string()),
+        (HeaderName::from_static("x-forwarded-host"), told.host.to_owned()),
+        (HeaderName::from_static("x-forwarded-proto"), told.scheme.to_owned()),
     ];
-    let identity = told.identity.iter().map(|(name, value)| (*name, value.as_str()));
-    for (name, value) in ours.into_iter().chain(identity) {
-        // An address may have letters that are not ASCII; what no header can carry is not told.
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
-        {
+    for (name, value) in ours.into_iter().chain(told.identity) {
+        // What no header can carry is not told.
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
             headers.insert(name, value);
         }
     }
@@ -287,7 +285,7 @@ mod tests {
             host: "notes.test",
             scheme: "https",
             upstream: "127.0.0.1:3000",
-            identity: vec![("x-vestibule-user", "alice".to_owned())],
+            identity: vec![(HeaderName::from_static("x-vestibule-user"), "alice".to_owned())],
         }
     }
 
@@ -319,7 +317,7 @@ mod tests {
             ("accept", "text/event-stream"),
             ("x-other", "kept"),
         ]);
-        upward(&mut headers, &IdentityHeaders::default(), &told());
+        upward(&mut headers, &IdentityHeaders::default(), told());
         assert_eq!(
             sent(&headers),
             [

@@ -14,7 +14,7 @@ use super::{headers, path};
 use crate::app::sites::Site;
 use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
-use crate::http::{Head, HeaderValue, Method, Request, RequestBody, Response, Status};
+use crate::http::{Head, HeaderName, HeaderValue, Method, Request, RequestBody, Response, Status};
 use crate::oauth::claims::IdentityClaims;
 use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::resource::Resource;
@@ -23,6 +23,9 @@ use crate::store::{Fault, signing_keys};
 
 /// How long a token lasts that tells a server behind who calls.
 const IDENTITY_LIFETIME: Seconds = Seconds::minutes(1);
+
+/// The header with that token.
+const IDENTITY_TOKEN: HeaderName = HeaderName::from_static("x-vestibule-token");
 
 /// What pages of other origins may read of an answer.
 const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
@@ -79,7 +82,7 @@ pub(super) async fn answer(
         Err(response) => return response,
     };
     let Head { method, mut headers, .. } = head;
-    headers::upward(&mut headers, &app.settings.identity_headers, &told);
+    headers::upward(&mut headers, &app.settings.identity_headers, told);
     let body = body.with(visit.calls(&admitted, &seen));
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
@@ -121,10 +124,10 @@ impl Visit<'_> {
     ) -> Result<headers::Told<'t>, Fault> {
         let names = &self.app.settings.identity_headers;
         let (claims, caller) = (admitted.claims(), admitted.caller());
-        let mut identity: Vec<(&str, String)> = Vec::new();
-        let mut tell = |name: &'t Option<String>, value: Option<&str>| {
+        let mut identity: Vec<(HeaderName, String)> = Vec::new();
+        let mut tell = |name: &Option<HeaderName>, value: Option<&str>| {
             if let (Some(name), Some(value)) = (name, value) {
-                identity.push((name, value.to_owned()));
+                identity.push((name.clone(), value.to_owned()));
             }
         };
         tell(&names.user, caller.user_name.as_deref());
@@ -133,7 +136,7 @@ impl Visit<'_> {
         let scope = admitted.scope().to_string();
         tell(&names.scope, Some(&scope).filter(|scope| !scope.is_empty()).map(String::as_str));
         if self.guard.identity == Identity::HeadersAndToken {
-            identity.push(("x-vestibule-token", self.identity_token(admitted)?));
+            identity.push((IDENTITY_TOKEN, self.identity_token(admitted)?));
         }
         let scheme = if self.resource.uri.canonical().starts_with("https:") { "https" } else { "http" };
         let upstream = self.guard.upstream.authority();

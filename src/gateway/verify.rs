@@ -158,11 +158,11 @@ fn pass(app: &App, identity: &Identity<'_>) -> Response {
         (&names.client, identity.client),
         (&names.scope, identity.scope),
     ];
-    let named = told.into_iter().filter_map(|(name, value)| Some((name.as_deref()?, value)));
+    let named = told.into_iter().filter_map(|(name, value)| Some((name.as_ref()?, value)));
     named.fold(Response::new(Status::OK).no_store(), |response, (name, value)| {
         // A header can carry nothing else; what it cannot carry is not told.
         let value = value.filter(|value| value.bytes().all(|b| matches!(b, b' '..=b'~')));
-        response.with_header(name, value.unwrap_or_default())
+        response.with_header(name.as_str(), value.unwrap_or_default())
     })
 }
 

@@ -16,8 +16,19 @@ use super::Link;
 
 type Pieces = Pin<Box<dyn Body<Data = Bytes, Error = io::Error> + Send>>;
 
+/// How many pieces that are there already may pass before the end is asked for again. Most bodies are over by then, and
+/// need no timer of their own.
+const PIECES_UNASKED: u32 = 16;
+
 /// A body of an answer that comes from elsewhere, piece by piece.
-pub struct Stream(Pieces);
+pub struct Stream {
+    /// `None` once it was cut off.
+    pieces: Option<Pieces>,
+    end: Option<Pin<Box<dyn Future<Output = Cut> + Send>>>,
+    /// Pieces since the end was asked for.
+    unasked: u32,
+    companion: Option<Box<dyn Send>>,
+}
 
 /// What whoever reads a body sees of its being cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,19 +46,40 @@ impl Stream {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self(Box::pin(pieces.map_err(io::Error::other)))
+        let pieces: Pieces = Box::pin(pieces.map_err(io::Error::other));
+        Self { pieces: Some(pieces), end: None, unasked: 0, companion: None }
     }
 
     /// The same, cut off when `end` is ready: its source is let go, and whoever reads it sees what `end` says.
     #[must_use]
     pub fn until(self, end: impl Future<Output = Cut> + Send + 'static) -> Self {
-        Self(Box::pin(Until { pieces: Some(self.0), end: Box::pin(end), unasked: 0 }))
+        Self { end: Some(Box::pin(end)), ..self }
     }
 
     /// The same, with something that is dropped when the body has ended or is not wanted any more.
     #[must_use]
-    pub fn with(self, companion: impl Send + Unpin + 'static) -> Self {
-        Self(Box::pin(With { pieces: self.0, companion: Some(companion) }))
+    pub fn with(self, companion: impl Send + 'static) -> Self {
+        Self { companion: Some(Box::new(companion)), ..self }
+    }
+
+    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let Some(pieces) = &mut self.pieces else { return Poll::Ready(None) };
+        let Some(end) = &mut self.end else { return pieces.as_mut().poll_frame(cx) };
+        if self.unasked < PIECES_UNASKED
+            && let Poll::Ready(next) = pieces.as_mut().poll_frame(cx)
+        {
+            self.unasked += 1;
+            return Poll::Ready(next);
+        }
+        self.unasked = 0;
+        let Poll::Ready(cut) = end.as_mut().poll(cx) else { return pieces.as_mut().poll_frame(cx) };
+        // What ended by itself is not cut off any more.
+        let is_over = pieces.is_end_stream();
+        self.pieces = None;
+        Poll::Ready(match cut {
+            Cut::Broken if !is_over => Some(Err(io::Error::other("cut off"))),
+            _ => None,
+        })
     }
 }
 
@@ -65,77 +97,7 @@ impl Body for Stream {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        self.0.as_mut().poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// How many pieces that are there already may pass before the end is asked for again. Most bodies are over by then, and
-/// need no timer of their own.
-const PIECES_UNASKED: u32 = 16;
-
-struct Until {
-    /// `None` once it was cut off.
-    pieces: Option<Pieces>,
-    end: Pin<Box<dyn Future<Output = Cut> + Send>>,
-    unasked: u32,
-}
-
-impl Body for Until {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let this = &mut *self;
-        let Some(pieces) = &mut this.pieces else { return Poll::Ready(None) };
-        if this.unasked < PIECES_UNASKED
-            && let Poll::Ready(next) = pieces.as_mut().poll_frame(cx)
-        {
-            this.unasked += 1;
-            return Poll::Ready(next);
-        }
-        this.unasked = 0;
-        let Poll::Ready(cut) = this.end.as_mut().poll(cx) else { return pieces.as_mut().poll_frame(cx) };
-        // What ended by itself is not cut off any more.
-        let is_over = pieces.is_end_stream();
-        this.pieces = None;
-        Poll::Ready(match cut {
-            Cut::Broken if !is_over => Some(Err(io::Error::other("cut off"))),
-            _ => None,
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.as_ref().is_none_or(|pieces| pieces.is_end_stream())
-    }
-
-    // No size: it may end before.
-}
-
-struct With<C> {
-    pieces: Pieces,
-    companion: Option<C>,
-}
-
-impl<C: Unpin> Body for With<C> {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let next = ready!(self.pieces.as_mut().poll_frame(cx));
+        let next = ready!(self.poll_pieces(cx));
         if !matches!(next, Some(Ok(_))) {
             self.companion = None;
         }
@@ -143,11 +105,15 @@ impl<C: Unpin> Body for With<C> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_end_stream()
+        self.pieces.as_ref().is_none_or(|pieces| pieces.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.pieces.size_hint()
+        match (&self.pieces, &self.end) {
+            (Some(pieces), None) => pieces.size_hint(),
+            // It may end before.
+            _ => SizeHint::default(),
+        }
     }
 }
 

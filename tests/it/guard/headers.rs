@@ -2,7 +2,7 @@
 //! connection; and what a server behind may not say to browsers in this server's name.
 
 use vestibule::config::IdentityHeaders;
-use vestibule::http::TrustedProxies;
+use vestibule::http::{HeaderName, TrustedProxies};
 
 use super::*;
 use crate::harness::Browser;
@@ -97,10 +97,10 @@ async fn headers_that_make_another_request_of_it_never_arrive() {
 #[tokio::test]
 async fn identities_go_by_the_names_that_the_owner_gave_them_and_by_no_other() {
     let names = IdentityHeaders {
-        user: Some("remote-user".to_owned()),
+        user: Some(HeaderName::from_static("remote-user")),
         email: None,
         client: None,
-        scope: Some("x-may".to_owned()),
+        scope: Some(HeaderName::from_static("x-may")),
     };
     let (behind, server) = world_with(|settings| settings.identity_headers = names).await;
     let token = tokens(&server, NOTES).await.access;
