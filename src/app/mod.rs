@@ -32,7 +32,6 @@ use crate::oauth::metadata::Offered;
 use crate::oauth::refresh_token::ChainKey;
 use crate::oauth::resource::Resource;
 use crate::outgoing::{Fetcher, Names, Upstreams};
-use crate::store::standing::Admission;
 use crate::store::{Fault, Store, instance, resources};
 
 use arrivals::Arrivals;
@@ -42,6 +41,7 @@ use passwords::Passwords;
 pub use published::Documents;
 use sites::Sites;
 use standings::Standings;
+pub use standings::{Opened, Opening};
 use verified::Verified;
 pub use view::{Epoch, View};
 use view::{Made, Views};
@@ -148,12 +148,12 @@ impl App {
     }
 
     /// What a token that was verified, and is for a resource of this view, opens there.
-    pub fn admission(
+    pub fn opening(
         &self,
         view: &View,
         claims: &AccessTokenClaims,
         resource: &Resource,
-    ) -> Result<Admission, Fault> {
+    ) -> Result<Opening, Fault> {
         self.standings.get(&self.store, view, claims, resource)
     }
 }

@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, View};
+use crate::app::{App, Opened, Opening, View};
 use crate::clock::UnixTime;
 use crate::http::Request;
 use crate::oauth::claims::AccessTokenClaims;
-use crate::oauth::resource::{Resource, ResourceUri, effective_scope};
+use crate::oauth::resource::{Resource, ResourceUri};
 use crate::oauth::scope::Scope;
-use crate::store::standing::{self, Admission, Caller};
+use crate::store::standing::{self, Caller};
 use crate::store::{Fault, resources};
 
 /// Proof that whoever asks may use this resource, here and now. Only [`admit`] makes one.
 #[derive(Clone, Debug)]
 pub(super) struct Admitted {
     claims: Arc<AccessTokenClaims>,
-    caller: Caller,
-    scope: Scope,
+    opened: Arc<Opened>,
     /// The token's first part, which names the key that made it, and tells nothing else.
     key: String,
 }
@@ -28,14 +27,13 @@ impl Admitted {
     }
 
     /// Whom it speaks for.
-    pub(super) const fn caller(&self) -> &Caller {
-        &self.caller
+    pub(super) fn caller(&self) -> &Caller {
+        &self.opened.caller
     }
 
-    /// What it allows at this resource today: a scope that the resource no longer has, or that the owner no longer lets
-    /// its client have, is gone.
-    pub(super) const fn scope(&self) -> &Scope {
-        &self.scope
+    /// What it allows at this resource today.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.opened.scope
     }
 }
 
@@ -113,13 +111,10 @@ pub(super) fn admit(
     }
     // Only the key that it names has verified it.
     let key = token.split_inclusive('.').next().unwrap_or_default().to_owned();
-    Ok(match app.admission(view, &claims, resource)? {
-        Admission::Ended => Err(BearerRefusal::Ended(claims)),
-        Admission::Closed => Err(BearerRefusal::Closed(claims)),
-        Admission::Open(caller) => {
-            let scope = scope_at(&claims, &caller, resource);
-            Ok(Admitted { claims, caller, scope, key })
-        }
+    Ok(match app.opening(view, &claims, resource)? {
+        Opening::Ended => Err(BearerRefusal::Ended(claims)),
+        Opening::Closed => Err(BearerRefusal::Closed(claims)),
+        Opening::Open(opened) => Ok(Admitted { claims, opened, key }),
     })
 }
 
@@ -135,7 +130,7 @@ pub(super) fn readmit(
     admitted: &Admitted,
     resource: &Resource,
 ) -> Result<Result<(), BearerRefusal>, Fault> {
-    let Admitted { claims, scope, key, .. } = admitted;
+    let Admitted { claims, opened, key } = admitted;
     let ended = || Ok(Err(BearerRefusal::Ended(Arc::clone(claims))));
     // A key withdrawn in an emergency takes its tokens with it.
     if !view.documents().keys.iter().any(|published| published.is_named_by(key)) {
@@ -143,21 +138,16 @@ pub(super) fn readmit(
     }
     let asked = app.store.read(|tx| match resources::find(tx, &resource.uri)? {
         // One that lies elsewhere now, or has other rules, is another one.
-        Some(today) if today.guard == resource.guard => Ok(Some((standing::at(tx, claims, &today)?, today))),
+        Some(today) if today.guard == resource.guard => {
+            Ok(Some(Opening::of(standing::at(tx, claims, &today)?, claims, &today)))
+        }
         _ => Ok(None),
     })?;
     Ok(match asked {
-        Some((Admission::Open(caller), today)) if scope.is_within(&scope_at(claims, &caller, &today)) => {
-            Ok(())
-        }
-        Some((Admission::Closed, _)) => Err(BearerRefusal::Closed(Arc::clone(claims))),
+        Some(Opening::Open(today)) if opened.scope.is_within(&today.scope) => Ok(()),
+        Some(Opening::Closed) => Err(BearerRefusal::Closed(Arc::clone(claims))),
         _ => return ended(),
     })
-}
-
-fn scope_at(claims: &AccessTokenClaims, caller: &Caller, resource: &Resource) -> Scope {
-    let given = claims.scope.as_deref().and_then(|scope| Scope::parse(scope).ok()).unwrap_or_default();
-    effective_scope(&given, std::slice::from_ref(resource), caller.limit.as_ref())
 }
 
 /// Whether a token is for this resource: it names it, in the registry's spelling or in another that means the same.
