@@ -51,6 +51,8 @@
 //! - Nothing is minted but from a `Grant`, and each grant's file makes one only from proofs: `AuthenticatedClient`,
 //!   `RedeemedCode`, `RotatedRefresh`. A proof has private fields, and only the file with the check can make it.
 //! - Nothing that a client's assertion says is believed before its signature: only a `VerifiedAssertion` tells its client.
+//! - Nothing goes on to a guarded server without an `Admitted`, which only `gateway/bearer.rs` makes; and what it sees of a
+//!   path is what was decided about.
 //! - No error goes to an address that was not checked: only a `Callback` can redirect.
 //! - Single use is decided by one conditional statement, in the transaction that issues what it pays for.
 //! - A refusal is a value and commits; a fault is an error and rolls back; neither is ever the other.
