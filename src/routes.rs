@@ -51,11 +51,11 @@ async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
         (
             Verb::Get,
             "/.well-known/oauth-authorization-server" | "/.well-known/oauth-authorization-server/",
-        ) => open(discovery::authorization_server(app, now)),
+        ) => discovery::authorization_server(app, now).for_any_origin(),
         (Verb::Get, "/.well-known/openid-configuration" | "/.well-known/openid-configuration/") => {
-            open(discovery::openid_configuration(app, now))
+            discovery::openid_configuration(app, now).for_any_origin()
         }
-        (Verb::Get, path::JWKS | "/.well-known/jwks.json/") => open(discovery::jwks(app, now)),
+        (Verb::Get, path::JWKS | "/.well-known/jwks.json/") => discovery::jwks(app, now).for_any_origin(),
 
         (Verb::Get, path::AUTHORIZE | "/authorize" | "/oauth/authorize/" | "/authorize/") => {
             authorize::get(app, request, now).await
@@ -64,16 +64,16 @@ async fn ours(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
             authorize::post(app, request, now).await
         }
         (Verb::Post, path::TOKEN | "/token" | "/oauth/token/" | "/token/") => {
-            open(token::post(app, request, now).await)
+            token::post(app, request, now).await.for_any_origin()
         }
         (Verb::Post, path::REGISTER | "/register" | "/oauth/register/" | "/register/") => {
-            open(register::post(app, request, now).await)
+            register::post(app, request, now).await.for_any_origin()
         }
         (Verb::Post, path::REVOKE | "/revoke" | "/oauth/revoke/" | "/revoke/") => {
-            open(revoke::post(app, request, now).await)
+            revoke::post(app, request, now).await.for_any_origin()
         }
         (Verb::Post, path::INTROSPECT | "/oauth/introspect/") => {
-            open(introspect::post(app, request, now).await)
+            introspect::post(app, request, now).await.for_any_origin()
         }
 
         (Verb::Get, "/login") => login::get(app, request, now).await,
@@ -165,26 +165,12 @@ fn cross_origin_methods(path: &str, methods: Option<&'static str>) -> Option<&'s
     }
 }
 
-/// An answer that a page of any origin may read. There is nothing in it that cookies would add to, so any origin is
-/// allowed and credentials are not.
-fn open(response: Response) -> Response {
-    response
-        .with_header("access-control-allow-origin", "*")
-        .with_header("access-control-expose-headers", "WWW-Authenticate, Retry-After")
-}
-
 /// What a browser asks before a page of another origin may ask. Never needs anything, and changes nothing.
 fn preflight(request: &Request, methods: Option<&'static str>) -> Response {
     let Some(methods) = cross_origin_methods(request.path(), methods) else {
         return unserved(request, methods);
     };
-    let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-    open(Response::new(Status::NO_CONTENT))
-        .with_header("access-control-allow-methods", methods)
-        // Reflected, because each revision of MCP adds headers of its own.
-        .with_header("access-control-allow-headers", headers)
-        .with_header("access-control-max-age", "86400")
-        .with_header("vary", "access-control-request-headers")
+    Response::to_preflight(request, methods)
 }
 
 /// 405 for a path that is served otherwise, 404 for any other: JSON, but to whoever asks for HTML.
@@ -210,7 +196,7 @@ fn unserved(request: &Request, methods: Option<&'static str>) -> Response {
         response = response.with_header("allow", methods);
     }
     match cross_origin_methods(request.path(), methods) {
-        Some(_) => open(response),
+        Some(_) => response.for_any_origin(),
         None => response,
     }
 }

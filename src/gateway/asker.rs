@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::bearer::BearerRefusal;
 use super::challenge;
-use super::pass::{faulty, open, refused};
+use super::pass::{faulty, refused};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
@@ -48,12 +48,12 @@ impl Asker {
     ) -> Response {
         let response = challenge::refuse(resource, path, refusal);
         if matches!(refusal, BearerRefusal::Missing) {
-            return open(response.because(refusal.reason()));
+            return response.because(refusal.reason()).for_any_origin();
         }
         if refusal.is_guess()
             && let Err(Wait(wait)) = app.limits.take(Kind::TokenGuess, self.payer, now)
         {
-            return open(busy(wait));
+            return busy(wait);
         }
         let (origin, resource) = (self.origin.clone(), Arc::clone(resource));
         let (reason, error) = (refusal.reason(), error_of(refusal));
@@ -69,7 +69,7 @@ impl Asker {
             }
         });
         match recorded.await {
-            Ok(()) => open(response.because(log_reason(refusal))),
+            Ok(()) => response.because(log_reason(refusal)).for_any_origin(),
             Err(why) => faulty(&why),
         }
     }
@@ -109,4 +109,5 @@ fn busy(wait: Seconds) -> Response {
     refused(Status::TOO_MANY_REQUESTS, "Too many wrong tokens; wait as long as Retry-After says.")
         .with_header("retry-after", &wait.as_u32().max(1).to_string())
         .because("throttled")
+        .for_any_origin()
 }

@@ -75,8 +75,8 @@ pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<R
 fn well_known(app: &App, sites: &Sites, request: &Request, host: &str) -> Option<Response> {
     let document = metadata::answer(app, sites, host, request.path())?;
     match *request.method() {
-        Method::GET | Method::HEAD => Some(pass::open(document)),
-        Method::OPTIONS => Some(pass::allowed(request, "GET, HEAD, OPTIONS")),
+        Method::GET | Method::HEAD => Some(document.for_any_origin()),
+        Method::OPTIONS => Some(Response::to_preflight(request, "GET, HEAD, OPTIONS")),
         _ => None,
     }
 }

@@ -14,7 +14,9 @@ use super::{headers, path};
 use crate::app::sites::Site;
 use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
-use crate::http::{Head, HeaderName, HeaderValue, Method, Request, RequestBody, Response, Status};
+use crate::http::{
+    Head, HeaderName, HeaderValue, Method, Request, RequestBody, Response, Status, for_any_origin,
+};
 use crate::oauth::claims::IdentityClaims;
 use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::resource::Resource;
@@ -26,9 +28,6 @@ const IDENTITY_LIFETIME: Seconds = Seconds::minutes(1);
 
 /// The header with that token.
 const IDENTITY_TOKEN: HeaderName = HeaderName::from_static("x-vestibule-token");
-
-/// What pages of other origins may read of an answer.
-const EXPOSED: &str = "WWW-Authenticate, Mcp-Session-Id, Retry-After";
 
 /// Answers a request at a guarded resource. `host` is the host that was asked.
 pub(super) async fn answer(
@@ -56,11 +55,9 @@ pub(super) async fn answer(
         Err(why) => return faulty(&why),
     };
     if bearer::is_in_query(&request) {
-        return open(refused(
-            Status::BAD_REQUEST,
-            "Send the access token in the Authorization header alone.",
-        ))
-        .because("token_in_query");
+        return refused(Status::BAD_REQUEST, "Send the access token in the Authorization header alone.")
+            .because("token_in_query")
+            .for_any_origin();
     }
     request.take_your_time();
     let told = match visit.tell(&admitted, &request, host) {
@@ -181,7 +178,7 @@ impl Visit<'_> {
             }
             Err(refusal) => {
                 let response = rpc_error(refusal.status(), refusal.code(), refusal.describe(), None);
-                Err(open(response.because(refusal.reason())))
+                Err(response.because(refusal.reason()).for_any_origin())
             }
         }
     }
@@ -209,10 +206,7 @@ impl Visit<'_> {
         {
             headers.insert("location", location);
         }
-        if !headers.contains_key("access-control-allow-origin") {
-            headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
-            headers.insert("access-control-expose-headers", HeaderValue::from_static(EXPOSED));
-        }
+        for_any_origin(&mut headers);
         if !headers.contains_key("x-content-type-options") {
             headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         }
@@ -277,13 +271,14 @@ fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) 
         ),
     };
     tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
-    open(refused_call(status, message, id).because(why.to_string()))
+    refused_call(status, message, id).because(why.to_string()).for_any_origin()
 }
 
 /// The path of a request is not the same to everybody.
 pub(super) fn two_readings() -> Response {
-    open(refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly."))
+    refused(Status::BAD_REQUEST, "This path could be read in two ways; write it plainly.")
         .because("path_not_plain")
+        .for_any_origin()
 }
 
 /// Our fault; its text goes to the log alone.
@@ -291,31 +286,13 @@ pub fn faulty(why: &Fault) -> Response {
     tracing::error!("{why}");
     let answer =
         refused(Status::SERVICE_UNAVAILABLE, "This server cannot reach its storage; try again soon.");
-    open(answer.with_header("retry-after", "5").because("fault"))
+    answer.with_header("retry-after", "5").because("fault").for_any_origin()
 }
 
-/// An answer of ours that a page of any origin may read.
-pub(super) fn open(response: Response) -> Response {
-    response
-        .with_header("access-control-allow-origin", "*")
-        .with_header("access-control-expose-headers", EXPOSED)
-}
-
-/// What a browser asks before a page of another origin may ask (Fetch 4.8). Never needs a token, and never goes further:
-/// the server behind knows nothing of what it would have to allow.
+/// What a browser asks before a page of another origin may ask. Never needs a token, and never goes further: the server
+/// behind knows nothing of what it would have to allow.
 pub(super) fn preflight(request: &Request) -> Option<Response> {
-    let is_preflight = *request.method() == Method::OPTIONS
-        && request.headers().contains_key("origin")
-        && request.headers().contains_key("access-control-request-method");
-    is_preflight.then(|| allowed(request, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
-}
-
-/// What a page of another origin is told of what it may ask.
-pub(super) fn allowed(request: &Request, methods: &str) -> Response {
-    let headers = request.header("access-control-request-headers").unwrap_or("authorization, content-type");
-    open(Response::new(Status::NO_CONTENT))
-        .with_header("access-control-allow-methods", methods)
-        .with_header("access-control-allow-headers", headers)
-        .with_header("access-control-max-age", "86400")
-        .with_header("vary", "access-control-request-headers")
+    request
+        .is_preflight()
+        .then(|| Response::to_preflight(request, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"))
 }
