@@ -65,14 +65,15 @@ impl Stream {
     fn poll_pieces(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let Some(pieces) = &mut self.pieces else { return Poll::Ready(None) };
         let Some(end) = &mut self.end else { return pieces.as_mut().poll_frame(cx) };
-        if self.unasked < PIECES_UNASKED
-            && let Poll::Ready(next) = pieces.as_mut().poll_frame(cx)
-        {
+        let is_end_due = self.unasked == PIECES_UNASKED;
+        if !is_end_due && let Poll::Ready(next) = pieces.as_mut().poll_frame(cx) {
             self.unasked += 1;
             return Poll::Ready(next);
         }
         self.unasked = 0;
-        let Poll::Ready(cut) = end.as_mut().poll(cx) else { return pieces.as_mut().poll_frame(cx) };
+        let Poll::Ready(cut) = end.as_mut().poll(cx) else {
+            return if is_end_due { pieces.as_mut().poll_frame(cx) } else { Poll::Pending };
+        };
         // What ended by itself is not cut off any more.
         let is_over = pieces.is_end_stream();
         self.pieces = None;

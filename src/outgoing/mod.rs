@@ -10,6 +10,7 @@
 
 mod address;
 mod certificate;
+mod connections;
 mod fetch;
 mod flight;
 mod freshness;

@@ -2,41 +2,23 @@
 //! ways.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Body as _;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper::{Method, Request, StatusCode, Uri};
-use hyper_util::client::legacy::connect::{Connected, Connection, capture_connection};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
-use tower_service::Service;
+use hyper::{Method, Request, Response, StatusCode, Uri};
 
+use super::connections::{Answer, Connection, Kept, Place, Unanswered};
 use super::tls::Tls;
 use crate::http::{RequestBody, Stream, Taken};
 
-/// From the first look at the name to an open connection.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
-
-/// How long a connection is kept without use. Node closes its side after five seconds, and a request that meets the
-/// closing is lost.
-const IDLE_TIME: Duration = Duration::from_secs(4);
-
-/// After how long a silence the other side is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
-
 /// The connections to the servers behind.
 pub struct Upstreams {
-    client: Client<Connector, RequestBody>,
+    kept: Arc<Kept>,
+    tls: Tls,
     first_byte: Duration,
 }
 
@@ -92,47 +74,61 @@ impl Upstreams {
     /// `own_roots` is a PEM file of authorities that are trusted besides the system's; `first_byte` is how long a server
     /// may take from the request to the head of its answer.
     pub fn new(own_roots: Option<PathBuf>, first_byte: Duration) -> Self {
-        let connector = Connector { tls: Arc::new(Tls::new(own_roots)) };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIME)
-            .set_host(false)
-            .build(connector);
-        Self { client, first_byte }
+        Self { kept: Arc::default(), tls: Tls::new(own_roots), first_byte }
     }
 
     /// Sends a request, and waits for the head of the answer. Dropped, it ends the request at the server behind as well.
     pub async fn send(&self, outbound: Outbound) -> Result<Reply, UpstreamRefusal> {
         let Outbound { method, uri, headers, body } = outbound;
+        let broken = |why: &str| UpstreamRefusal::Broken(why.to_owned());
+        let (place, target) = split(&uri).ok_or_else(|| broken("its URL cannot be sent"))?;
         let taken = body.taken();
         let framing = framing(&method, &body);
         let is_head = method == Method::HEAD;
         let mut request = Request::new(body);
         *request.method_mut() = method;
-        *request.uri_mut() =
-            uri.parse().map_err(|_| UpstreamRefusal::Broken("its URL cannot be sent".to_owned()))?;
+        *request.uri_mut() = target;
         *request.headers_mut() = headers;
         request.headers_mut().extend(framing);
         if is_head {
             request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let connection = capture_connection(&mut request);
-        let response =
-            self.in_time(self.client.request(request), &taken).await?.map_err(|why| refusal(&why))?;
+        let (response, connection) = self.in_time(self.ask(&place, request), &taken).await??;
         let (head, body) = response.into_parts();
-        // Some servers send a body all the same, a moment later, and it would be taken for somebody else's answer.
-        let has_no_body = is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if has_no_body && let Some(connection) = connection.connection_metadata().as_ref() {
-            connection.poison();
-        }
-        let broken = |why: &str| Err(UpstreamRefusal::Broken(why.to_owned()));
         if head.status.is_informational() {
-            return broken("it changed the protocol, which nobody asked for");
+            return Err(broken("it changed the protocol, which nobody asked for"));
         }
         if !is_well_framed(&head.headers) {
-            return broken("its answer's length is given in two ways");
+            return Err(broken("its answer's length is given in two ways"));
         }
-        Ok(Reply { status: head.status, headers: head.headers, body: Stream::new(body) })
+        // Some servers send a body all the same, a moment later, and it would be taken for somebody else's answer.
+        let has_no_body = is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let home = (!has_no_body).then(|| (Arc::clone(&self.kept), place));
+        let body = Stream::new(Answer::new(body, connection, home));
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// Asks over a connection that was kept, or else over a new one. What may have arrived is not sent again.
+    async fn ask(
+        &self,
+        place: &Place,
+        mut request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Connection), UpstreamRefusal> {
+        while let Some(connection) = self.kept.take(place) {
+            match connection.send(request).await {
+                Ok(answered) => return Ok(answered),
+                // It was closed a moment ago.
+                Err(Unanswered::Unsent(unsent)) => request = *unsent,
+                Err(Unanswered::Failed(why)) => return Err(refusal(&why)),
+            }
+        }
+        let connection = Connection::open(place, &self.tls).await;
+        let connection = connection.map_err(|why| UpstreamRefusal::Unreachable(innermost(&why)))?;
+        match connection.send(request).await {
+            Ok(answered) => Ok(answered),
+            Err(Unanswered::Unsent(_)) => Err(UpstreamRefusal::Broken("it closed the connection".to_owned())),
+            Err(Unanswered::Failed(why)) => Err(refusal(&why)),
+        }
     }
 
     /// The time runs from the last moment at which something of the request was taken: a large body is no fault of the
@@ -178,18 +174,17 @@ fn is_well_framed(headers: &HeaderMap) -> bool {
     }
 }
 
-fn refusal(why: &Error) -> UpstreamRefusal {
-    if why.is_connect() {
-        return UpstreamRefusal::Unreachable(innermost(why));
+fn refusal(why: &hyper::Error) -> UpstreamRefusal {
+    match why.is_user() {
+        true => UpstreamRefusal::BodyBroken,
+        false => UpstreamRefusal::Broken(innermost(why)),
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(why);
-    while let Some(cause) = source {
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user) {
-            return UpstreamRefusal::BodyBroken;
-        }
-        source = cause.source();
-    }
-    UpstreamRefusal::Broken(innermost(why))
+}
+
+/// Where a server is, and what is asked of it there.
+fn split(url: &str) -> Option<(Place, Uri)> {
+    let parts = url.parse::<Uri>().ok()?.into_parts();
+    Some(((parts.scheme?, parts.authority?), parts.path_and_query?.into()))
 }
 
 /// The sentence at the bottom of a chain of errors, which says what happened.
@@ -201,111 +196,4 @@ fn innermost(why: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     innermost
-}
-
-/// Opens connections, with TLS where the URL says so.
-#[derive(Clone)]
-struct Connector {
-    tls: Arc<Tls>,
-}
-
-impl Service<Uri> for Connector {
-    type Response = Wire;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Wire>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let tls = Arc::clone(&self.tls);
-        Box::pin(async move {
-            let opened = tokio::time::timeout(CONNECT_TIME, open(&uri, &tls)).await;
-            opened.unwrap_or_else(|_| {
-                Err(io::Error::new(io::ErrorKind::TimedOut, "no connection in five seconds"))
-            })
-        })
-    }
-}
-
-async fn open(uri: &Uri, tls: &Tls) -> io::Result<Wire> {
-    let host = uri.host().ok_or_else(|| io::Error::other("the URL has no host"))?;
-    let is_tls = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let stream = TcpStream::connect((bare, port)).await?;
-    stream.set_nodelay(true)?;
-    // A stream of events may be silent for hours, and its server may be gone.
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
-    if is_tls {
-        return Ok(Wire::Tls(Box::new(TokioIo::new(tls.connect(host, stream).await?))));
-    }
-    Ok(Wire::Plain(TokioIo::new(stream)))
-}
-
-/// An open connection.
-enum Wire {
-    Plain(TokioIo<TcpStream>),
-    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
-}
-
-impl Connection for Wire {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl Write for Wire {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write_vectored(cx, slices),
-        }
-    }
 }

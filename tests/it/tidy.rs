@@ -21,9 +21,8 @@ const LAYERS: [&[&str]; 10] = [
 const HTTP_ALONE: &str = "hyper is an implementation of HTTP, which only those know who speak it";
 
 /// What may be named only in these places, and why.
-const ONLY_IN: [(&str, &[&str], &str); 19] = [
+const ONLY_IN: [(&str, &[&str], &str); 18] = [
     ("hyper::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
-    ("tower_service::", &["outgoing/"], HTTP_ALONE),
     ("socket2::", &["outgoing/", "server.rs"], "sockets are known where they are opened"),
     ("rustix::", &["commands/"], "what the process may take from the system is settled at its start"),
     ("hyper_util::", &["http/", "outgoing/", "server.rs"], HTTP_ALONE),
