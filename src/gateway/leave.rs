@@ -30,7 +30,7 @@ pub(super) struct Leave {
     resource: Arc<Resource>,
     admitted: Arc<Admitted>,
     /// When it was found that they are admitted.
-    epoch: Option<Epoch>,
+    epoch: Epoch,
 }
 
 /// What lasts.
@@ -114,13 +114,9 @@ impl Leave {
     }
 
     /// Whether they are still admitted; if so, in which epoch that was found. What was found in an epoch holds in all of it.
-    fn ask_again(
-        &self,
-        epoch: Option<Epoch>,
-        now: UnixTime,
-    ) -> Result<Result<Option<Epoch>, BearerRefusal>, Fault> {
+    fn ask_again(&self, epoch: Epoch, now: UnixTime) -> Result<Result<Epoch, BearerRefusal>, Fault> {
         let view = self.app.view(now)?;
-        if view.epoch().is_some() && view.epoch() == epoch {
+        if view.epoch() == epoch {
             return Ok(Ok(epoch));
         }
         let asked = bearer::readmit(&self.app, &view, &self.admitted, &self.resource)?;
