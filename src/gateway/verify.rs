@@ -83,11 +83,12 @@ fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> 
     Ok(match bearer::admit(app, &view, request, resource, now)? {
         Ok(admitted) => {
             let (claims, caller) = (admitted.claims(), admitted.caller());
+            let scope = admitted.scope().to_string();
             let identity = Identity {
                 user: caller.user_name.as_deref(),
                 email: caller.email.as_deref(),
                 client: Some(&claims.client_id),
-                scope: claims.scope.as_deref(),
+                scope: Some(&scope),
             };
             Verdict::Pass(pass(app, &identity))
         }

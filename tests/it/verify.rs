@@ -129,6 +129,17 @@ impl Person {
 }
 
 #[tokio::test]
+async fn the_proxy_is_told_what_a_token_allows_today() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let changed = resource(MCP, "other");
+    server.command(move |tx| resources::update(tx, &changed));
+    let asked = Proxied::of(&server, "POST", "https://mcp.test/mcp");
+    let answer = asked.header("authorization", &bearer(&tokens.access)).ask().await;
+    assert_eq!((answer.status, answer.header("x-vestibule-scope")), (Status::OK, Some("")));
+}
+
+#[tokio::test]
 async fn a_machine_with_a_token_is_let_on_and_the_proxy_learns_who_it_is() {
     let server = world().await;
     let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
