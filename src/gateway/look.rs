@@ -177,7 +177,10 @@ pub(super) async fn by_rules(
         let piece = match piece {
             Some(Ok(piece)) => piece,
             Some(Err(_)) => return Err(LookRefusal::Broken),
-            None if ahead.is_empty() => return Ok((body, Seen::default())),
+            None if ahead.is_empty() => {
+                check(rules, allowed, headers, &[])?;
+                return Ok((body, Seen::default()));
+            }
             None => {
                 messages.finish().map_err(LookRefusal::Unclear)?;
                 check(rules, allowed, headers, messages.so_far())?;
@@ -228,7 +231,8 @@ fn check(
     // A server behind may go by these headers (MCP 2026-07-28) and never look into the body.
     let differs = |header: &str, is_right: fn(&Message, &str) -> bool| {
         named(headers, header).any(|value| {
-            value.to_str().map_or(true, |value| !messages.iter().all(|message| is_right(message, value)))
+            let is_right = |value| messages.iter().all(|message| is_right(message, value));
+            messages.is_empty() || !value.to_str().is_ok_and(is_right)
         })
     };
     if differs("mcp-method", Message::calls) || differs("mcp-name", Message::is_called_with) {
