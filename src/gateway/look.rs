@@ -23,6 +23,9 @@ const CALLS_MAX: usize = 20;
 /// What the audit says of a call that cannot be told for certain.
 pub(super) const UNCLEAR: &str = "(unclear)";
 
+/// The method whose answer is a stream of events that has no end of its own, as a GET's had before (MCP 2026-07-28).
+const LISTEN: &str = "subscriptions/listen";
+
 /// Why a body may not pass.
 #[derive(Debug)]
 pub(super) enum LookRefusal {
@@ -118,6 +121,11 @@ impl Seen {
             calls.push((UNCLEAR.to_owned(), None));
         }
         calls
+    }
+
+    /// Whether it asks to be told of events from now on (MCP 2026-07-28).
+    pub(super) fn listens(&self) -> bool {
+        self.calls().iter().any(|(method, _)| method == LISTEN)
     }
 
     /// The id that an answer to it has to bear, if it is one message and has one.

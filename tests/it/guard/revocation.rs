@@ -299,6 +299,21 @@ async fn whoever_listens_hears_nothing_more_once_their_token_has_ended() {
     listen(&server, "as.test", "/notes", &fresh.access).await;
 }
 
+#[tokio::test]
+async fn whoever_listens_by_a_call_hears_nothing_more_once_their_token_has_ended() {
+    let (behind, server) = world().await;
+    let alice = tokens(&server, NOTES).await;
+    behind.say(Said::events());
+    let mut line = Line::open(server.address).await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}"#;
+    line.say(post("/notes", &alice.access, "", body)).await;
+    line.until("data: begun").await;
+    let since = Instant::now();
+    server.advance(alice.claims["exp"].as_i64().expect("exp") - server.now().as_i64());
+    assert_eq!(line.end().await, End::Whole);
+    assert!(since.elapsed() < SOON);
+}
+
 /// Calls something whose answer begins, and goes on.
 async fn call(server: &Server, token: &str, kind: &str, behind: &Behind) -> Line {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n");
