@@ -69,15 +69,12 @@ impl Standings {
         claims: &AccessTokenClaims,
         resource: &Resource,
     ) -> Result<Opening, Fault> {
-        let ask = || {
-            let admission = store.read(|tx| standing::at(tx, claims, resource))?;
-            Ok(Opening::of(admission, claims, resource))
-        };
-        let Some(epoch) = view.epoch() else { return ask() };
+        let epoch = view.epoch();
         if let Some(known) = self.known(epoch, claims, resource) {
             return Ok(known);
         }
-        let opening = ask()?;
+        let admission = store.read(|tx| standing::at(tx, claims, resource))?;
+        let opening = Opening::of(admission, claims, resource);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.epoch != Some(epoch) || known.found.len() >= STANDINGS_MAX {
             *known = Known { epoch: Some(epoch), found: HashMap::new() };

@@ -20,16 +20,10 @@ pub(super) fn declare(
     now: UnixTime,
 ) -> Result<(), Failure> {
     for server in servers {
-        let path = format!("/{}", server.name);
-        if routes::is_taken(&path) {
-            return Err(Failure::new(format!(
-                "could not guard a server as {:?}: {path} is a path of this server's own; choose another name",
-                server.name
-            )));
-        }
-        let uri = ResourceUri::parse(&issuer.url(&path)).map_err(|why| {
+        let uri = ResourceUri::parse(&issuer.url(&format!("/{}", server.name))).map_err(|why| {
             Failure::new(format!("could not guard {:?}: {why}; choose another name", server.name))
         })?;
+        refuse_own(issuer, &uri)?;
         let server = server.clone();
         store.write_and_wait(move |tx| {
             let event = match resources::find(tx, &uri)? {
@@ -55,6 +49,19 @@ pub(super) fn declare(
         })?;
     }
     Ok(())
+}
+
+/// Refuses to guard what nobody could reach: at the issuer's host, this server's own paths come first.
+pub(super) fn refuse_own(issuer: &Issuer, uri: &ResourceUri) -> Result<(), Failure> {
+    let path = uri.canonical().strip_prefix(issuer.as_str());
+    let Some(path) = path.filter(|path| path.is_empty() || path.starts_with('/')) else { return Ok(()) };
+    if !routes::is_taken(path) {
+        return Ok(());
+    }
+    let path = if path.is_empty() { "/" } else { path };
+    Err(Failure::new(format!(
+        "could not guard {uri}: {path} is a path of this server's own; choose another, or a host of its own"
+    )))
 }
 
 fn new(server: &GuardedServer, uri: ResourceUri) -> Resource {

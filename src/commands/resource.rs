@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::answer::{Answer, table};
 use super::database::Database;
 use super::failure::Failure;
-use super::{user, words};
+use super::{guards, user, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
 use crate::config::{Settings, span};
@@ -14,7 +14,7 @@ use crate::oauth::guard::{Guard, Identity, Rule};
 use crate::oauth::ids::UserName;
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
 use crate::oauth::scope::Scope;
-use crate::store::{ReadTx, WriteTx, resources};
+use crate::store::{ReadTx, WriteTx, instance, resources};
 
 /// What to do with resources.
 #[derive(Subcommand)]
@@ -144,6 +144,9 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
         uri,
     };
     let (resource, admitted) = Database::open(settings)?.change(move |tx, now| {
+        if resource.guard.is_some() {
+            guards::refuse_own(&instance::find(tx)?.issuer, &resource.uri)?;
+        }
         if !resources::insert(tx, &resource, now)? {
             return Err(taken(tx, &resource.uri)?);
         }

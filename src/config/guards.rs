@@ -1,5 +1,7 @@
 //! What the settings say of the guard: servers that are declared when serving, and the names of headers.
 
+use std::collections::BTreeSet;
+
 use crate::http::HeaderName;
 use crate::oauth::guard::UpstreamUrl;
 
@@ -13,8 +15,20 @@ pub struct GuardedServer {
 }
 
 impl GuardedServer {
-    /// Reads `notes=http://127.0.0.1:3000/mcp`. `Err`: what is wrong, and how to write it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads several, each with a name of its own. `Err`: what is wrong, and how to write it.
+    pub(super) fn parse_all<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Self>, String> {
+        let servers: Vec<Self> = texts.map(Self::parse).collect::<Result<_, _>>()?;
+        let mut names = BTreeSet::new();
+        match servers.iter().find(|server| !names.insert(&server.name)) {
+            Some(twice) => {
+                Err(format!("{} is named twice: give each guarded server its own name", twice.name))
+            }
+            None => Ok(servers),
+        }
+    }
+
+    /// Reads `notes=http://127.0.0.1:3000/mcp`.
+    fn parse(text: &str) -> Result<Self, String> {
         let (name, url) = text
             .split_once('=')
             .ok_or_else(|| format!("{text:?} is not NAME=URL: write notes=http://127.0.0.1:3000/mcp"))?;
@@ -129,6 +143,9 @@ mod tests {
         {
             assert!(GuardedServer::parse(wrong).is_err(), "{wrong}");
         }
+        let all = |texts: [&'static str; 2]| GuardedServer::parse_all(texts.into_iter()).map(|all| all.len());
+        assert_eq!(all(["a=http://h:1", "b=http://h:1"]), Ok(2));
+        assert!(all(["a=http://h:1", "a=http://h:2"]).is_err_and(|why| why.contains("a is named twice")));
     }
 
     #[test]

@@ -276,7 +276,7 @@ pub const KEYS: &[Setting] = &[
         meaning: "Stand in front of the server at URL, which clients then reach at the issuer with /NAME behind it; may be \
          given several times",
         set: |settings, text| {
-            settings.guards = words(text).map(GuardedServer::parse).collect::<Result<_, _>>()?;
+            settings.guards = GuardedServer::parse_all(words(text))?;
             Ok(())
         },
     },

@@ -35,8 +35,8 @@ impl Asker {
         &self.origin
     }
 
-    /// Tells whoever may not pass why, and remembers it. A request without a token is no decision: every client begins
-    /// with one. `path` is what was asked for, and `subject` what it wanted to call there.
+    /// Tells whoever may not pass why, and remembers it, within the limits. A request without a token is no decision: every
+    /// client begins with one. `path` is what was asked for, and `subject` what it wanted to call there.
     pub(super) async fn refuse(
         &self,
         app: &Arc<App>,
@@ -54,6 +54,10 @@ impl Asker {
             && let Err(Wait(wait)) = app.limits.take(Kind::TokenGuess, self.payer, now)
         {
             return busy(wait);
+        }
+        // The audit is nobody's to fill, whoever they are.
+        if !refusal.is_guess() && app.limits.take(Kind::RefusalRow, self.payer, now).is_err() {
+            return open(response.because(log_reason(refusal)));
         }
         let (origin, resource) = (self.origin.clone(), Arc::clone(resource));
         let (reason, error) = (refusal.reason(), error_of(refusal));

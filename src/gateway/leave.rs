@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::bearer::{self, Admitted, BearerRefusal};
+use super::look::Seen;
 use crate::app::{App, Epoch, View};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{Cut, HeaderMap, Method};
@@ -30,7 +31,7 @@ pub(super) struct Leave {
     resource: Arc<Resource>,
     admitted: Arc<Admitted>,
     /// When it was found that they are admitted.
-    epoch: Option<Epoch>,
+    epoch: Epoch,
 }
 
 /// What lasts.
@@ -45,12 +46,12 @@ pub(super) enum Lasting {
 }
 
 impl Lasting {
-    /// What an answer is, by its headers.
-    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
+    /// What an answer is, by what was asked and by its headers.
+    pub(super) fn of(method: &Method, seen: &Seen, headers: &HeaderMap) -> Self {
         let kind = headers.get("content-type").map(|value| value.as_bytes()).unwrap_or_default();
         let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         match essence.eq_ignore_ascii_case(b"text/event-stream") {
-            true if *method == Method::GET => Self::Listening,
+            true if *method == Method::GET || seen.listens() => Self::Listening,
             true => Self::Events,
             false => Self::Document,
         }
@@ -114,13 +115,9 @@ impl Leave {
     }
 
     /// Whether they are still admitted; if so, in which epoch that was found. What was found in an epoch holds in all of it.
-    fn ask_again(
-        &self,
-        epoch: Option<Epoch>,
-        now: UnixTime,
-    ) -> Result<Result<Option<Epoch>, BearerRefusal>, Fault> {
+    fn ask_again(&self, epoch: Epoch, now: UnixTime) -> Result<Result<Epoch, BearerRefusal>, Fault> {
         let view = self.app.view(now)?;
-        if view.epoch().is_some() && view.epoch() == epoch {
+        if view.epoch() == epoch {
             return Ok(Ok(epoch));
         }
         let asked = bearer::readmit(&self.app, &view, &self.admitted, &self.resource)?;

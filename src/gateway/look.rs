@@ -23,6 +23,9 @@ const CALLS_MAX: usize = 20;
 /// What the audit says of a call that cannot be told for certain.
 pub(super) const UNCLEAR: &str = "(unclear)";
 
+/// The method whose answer is a stream of events that has no end of its own, as a GET's had before (MCP 2026-07-28).
+const LISTEN: &str = "subscriptions/listen";
+
 /// Why a body may not pass.
 #[derive(Debug)]
 pub(super) enum LookRefusal {
@@ -120,6 +123,11 @@ impl Seen {
         calls
     }
 
+    /// Whether it asks to be told of events from now on (MCP 2026-07-28).
+    pub(super) fn listens(&self) -> bool {
+        self.calls().iter().any(|(method, _)| method == LISTEN)
+    }
+
     /// The id that an answer to it has to bear, if it is one message and has one.
     pub(super) fn id(&self) -> Option<Value> {
         let messages = self.messages.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,7 +185,10 @@ pub(super) async fn by_rules(
         let piece = match piece {
             Some(Ok(piece)) => piece,
             Some(Err(_)) => return Err(LookRefusal::Broken),
-            None if ahead.is_empty() => return Ok((body, Seen::default())),
+            None if ahead.is_empty() => {
+                check(rules, allowed, headers, &[])?;
+                return Ok((body, Seen::default()));
+            }
             None => {
                 messages.finish().map_err(LookRefusal::Unclear)?;
                 check(rules, allowed, headers, messages.so_far())?;
@@ -228,7 +239,8 @@ fn check(
     // A server behind may go by these headers (MCP 2026-07-28) and never look into the body.
     let differs = |header: &str, is_right: fn(&Message, &str) -> bool| {
         named(headers, header).any(|value| {
-            value.to_str().map_or(true, |value| !messages.iter().all(|message| is_right(message, value)))
+            let is_right = |value| messages.iter().all(|message| is_right(message, value));
+            messages.is_empty() || !value.to_str().is_ok_and(is_right)
         })
     };
     if differs("mcp-method", Message::calls) || differs("mcp-name", Message::is_called_with) {

@@ -88,7 +88,10 @@ pub(super) async fn answer(
         refusal = leave.refused() => Err(refusal),
     };
     match sent {
-        Ok(Ok(reply)) => visit.hand_down(reply, &method, site.path(), leave),
+        Ok(Ok(reply)) => {
+            let lasting = Lasting::of(&method, &seen, &reply.headers);
+            visit.hand_down(reply, lasting, site.path(), leave)
+        }
         Ok(Err(why)) => unanswered(&why, &guard.upstream, seen.id()),
         Err(refusal) => visit.refuse(&refusal, &seen.calls()).await,
     }
@@ -196,9 +199,8 @@ impl Visit<'_> {
     }
 
     /// The answer of the server behind, on its way down. A stream ends when whoever reads it may no longer.
-    fn hand_down(&self, reply: Reply, method: &Method, own: &str, leave: Leave) -> Response {
+    fn hand_down(&self, reply: Reply, lasting: Lasting, own: &str, leave: Leave) -> Response {
         let mut headers = reply.headers;
-        let lasting = Lasting::of(method, &headers);
         headers::downward(&mut headers);
         let location = headers.get("location").and_then(|location| location.to_str().ok());
         if let Some(location) = location.and_then(|to| path::in_front(&self.guard.upstream, own, to))

@@ -62,6 +62,9 @@ fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> 
     let view = app.view(now)?;
     let sites = view.sites();
     let Some(site) = sites.holding(&place) else { return Ok(Verdict::Unclear(unregistered(&place))) };
+    if site.resource().guard.is_some() {
+        return Ok(Verdict::Unclear(guarded(&place)));
+    }
     let (host, asked) = (place.authority(), place.path());
     if sites.differ_by_path(host)
         && (!path::is_plain(asked) || path::lies_elsewhere(sites, host, site, asked))
@@ -83,11 +86,12 @@ fn judge(app: &App, request: &Request, now: UnixTime) -> Result<Verdict, Fault> 
     Ok(match bearer::admit(app, &view, request, resource, now)? {
         Ok(admitted) => {
             let (claims, caller) = (admitted.claims(), admitted.caller());
+            let scope = admitted.scope().to_string();
             let identity = Identity {
                 user: caller.user_name.as_deref(),
                 email: caller.email.as_deref(),
                 client: Some(&claims.client_id),
-                scope: claims.scope.as_deref(),
+                scope: Some(&scope),
             };
             Verdict::Pass(pass(app, &identity))
         }
@@ -136,6 +140,16 @@ fn asked_for(request: &Request) -> Result<Place, Unknown> {
 fn unregistered(place: &Place) -> Response {
     let mend = format!("not registered; mend: vestibule resource add {}", place.origin());
     let description = "Nobody has registered this server here, so nobody is let in.";
+    denied(Status::FORBIDDEN, ErrorCode::InvalidTarget, description).because(mend)
+}
+
+/// What this server stands before itself is not asked about: the proxy would pass by the rules for its calls.
+fn guarded(place: &Place) -> Response {
+    let mend = format!(
+        "guarded; mend: let the reverse proxy pass {} on to this server instead of asking it, or register it without --upstream",
+        place.origin()
+    );
+    let description = "This server is reached through Vestibule alone, which was only asked about it.";
     denied(Status::FORBIDDEN, ErrorCode::InvalidTarget, description).because(mend)
 }
 

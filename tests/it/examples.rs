@@ -31,7 +31,7 @@ async fn the_example_file_applies_a_second_time_changes_nothing_and_what_it_says
     .expect("a copy");
     fs::write(house.path("alice.password"), format!("{PASSWORD}\n")).expect("a file");
     fs::write(house.path("backup-job.secret"), format!("{secret}\n")).expect("a file");
-    assert_eq!(house.json(&["apply", "vestibule.toml", "--issuer", "http://127.0.0.1:8080"])["changed"], 6);
+    assert_eq!(house.json(&["apply", "vestibule.toml", "--issuer", "http://127.0.0.1:8080"])["changed"], 7);
     let everything =
         || ["user list", "resource list", "client list", "audit"].map(|line| house.json(&words(line)));
     let before = everything();

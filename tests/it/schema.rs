@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use vestibule::clock::UnixTime;
 use vestibule::oauth::issuer::Issuer;
-use vestibule::store::{OpenRefusal, Store, schema};
+use vestibule::store::{OpenRefusal, Store, resources, schema};
 
 fn new_database(directory: &Path) -> PathBuf {
     let path = directory.join("vestibule.db");
@@ -50,6 +50,50 @@ fn every_released_schema_is_upgraded_to_todays() {
         drop(Store::open(&path).expect("an upgrade"));
         assert_eq!(shape(&path), today, "version {version} does not become today's schema");
     }
+}
+
+#[test]
+fn an_upstream_of_before_that_is_none_any_more_closes_its_resource_and_no_other() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("v1.db");
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/schema_v1.sql");
+    let connection = Connection::open(&path).expect("a file");
+    connection.execute_batch(&fs::read_to_string(released).expect("schema 1")).expect("the released schema");
+    connection.pragma_update(None, "application_id", 0x5673_7462).expect("ours");
+    connection.pragma_update(None, "user_version", 1).expect("its version");
+    let kept = [
+        "http://127.0.0.1:3000/mcp",
+        "HTTPS://Notes.lan/a-b/c_d.e~f/",
+        "http://[::1]:3000",
+        "http://h:8080/x",
+    ];
+    let gone = [
+        "http://h/x?key=1",
+        "http://h/a b",
+        "http://h/\u{e4}",
+        "http://h/a%2e",
+        "http://h/a\\b",
+        "http://h/a/../b",
+        "http://h/a/.",
+        "http:/h/x",
+        "http:///h/x",
+        "http://h:0",
+        "http://h:0/x",
+    ];
+    for upstream in kept.into_iter().chain(gone) {
+        let sql =
+            "insert into resources (uri, canonical, name, upstream, created_at) values (?1, ?1, ?1, ?2, 0)";
+        let at = format!("https://{}.test", connection.last_insert_rowid());
+        connection.execute(sql, [at.as_str(), upstream]).expect("a resource");
+    }
+    connection.close().expect("closed");
+    let all = Store::open(&path).expect("an upgrade").read(resources::list).expect("every resource");
+    let mut upstreams: Vec<_> =
+        all.iter().filter_map(|one| Some(one.guard.as_ref()?.upstream.as_str())).collect();
+    let mut expected = kept.map(|upstream| upstream.strip_suffix('/').unwrap_or(upstream)).to_vec();
+    upstreams.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!((all.len(), upstreams), (kept.len() + gone.len(), expected));
 }
 
 #[test]

@@ -129,6 +129,31 @@ impl Person {
 }
 
 #[tokio::test]
+async fn the_proxy_is_told_what_a_token_allows_today() {
+    let server = world().await;
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;
+    let changed = resource(MCP, "other");
+    server.command(move |tx| resources::update(tx, &changed));
+    let asked = Proxied::of(&server, "POST", "https://mcp.test/mcp");
+    let answer = asked.header("authorization", &bearer(&tokens.access)).ask().await;
+    assert_eq!((answer.status, answer.header("x-vestibule-scope")), (Status::OK, Some("")));
+}
+
+#[tokio::test]
+async fn what_the_guard_stands_before_is_not_passed_by_asking() {
+    let server = world().await;
+    let upstream = UpstreamUrl::parse("http://127.0.0.1:1").expect("a URL");
+    let guard = Guard { upstream, rules: Rules::default(), identity: Identity::Headers };
+    let notes = Resource { guard: Some(guard), ..resource("https://as.test/notes", "read") };
+    let uri = notes.uri.to_string();
+    server.command(move |tx| resources::insert(tx, &notes, UnixTime::new(1_800_000_000)).map(drop));
+    let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", &uri)]).await;
+    let asked = Proxied::of(&server, "POST", &uri);
+    let answer = asked.header("authorization", &bearer(&tokens.access)).ask().await;
+    assert_eq!(answer.status, Status::FORBIDDEN, "its rules would not be looked at");
+}
+
+#[tokio::test]
 async fn a_machine_with_a_token_is_let_on_and_the_proxy_learns_who_it_is() {
     let server = world().await;
     let tokens = ClientApp::fixture("pub").tokens(&server, "alice", &[("resource", MCP)]).await;

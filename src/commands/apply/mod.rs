@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::flags::Given;
 use crate::clock::{Clock, UnixTime};
 use crate::config::Settings;
+use crate::oauth::issuer::Issuer;
 use crate::store::Store;
 
 use plan::{Change, Known, NewPasswords, Plan};
@@ -78,7 +79,8 @@ pub(super) fn run(settings: &Settings, args: &Args) -> Result<Answer, Failure> {
     let is_new = !settings.db.exists();
     if is_new {
         // Also when it is meant: a wrong file must not leave a database behind.
-        let plan = plan::make(&wanted, &Known::default(), &NewPasswords::new(), now)?;
+        let known = Known::of_a_new_database(issuer_of_settings(settings)?);
+        let plan = plan::make(&wanted, &known, &NewPasswords::new(), now)?;
         if args.dry_run {
             return Ok(report(plan, Made::Planned));
         }
@@ -113,16 +115,18 @@ enum Made {
 
 /// A database for a server that was never started.
 fn found(settings: &Settings, now: UnixTime) -> Result<Store, Failure> {
-    let issuer = match &settings.issuer {
-        Some(issuer) => issuer.clone(),
-        None if settings.listen.port() == 0 => {
-            return Err(Failure::new(
-                "could not make a database: no issuer is set, and port 0 gives none; name it with --issuer",
-            ));
-        }
-        None => issuer_of(settings.listen),
-    };
-    create(&settings.db, &issuer, settings.signing_algorithm, now)
+    create(&settings.db, &issuer_of_settings(settings)?, settings.signing_algorithm, now)
+}
+
+/// The issuer of a server that was never started.
+fn issuer_of_settings(settings: &Settings) -> Result<Issuer, Failure> {
+    match &settings.issuer {
+        Some(issuer) => Ok(issuer.clone()),
+        None if settings.listen.port() == 0 => Err(Failure::new(
+            "could not make a database: no issuer is set, and port 0 gives none; name it with --issuer",
+        )),
+        None => Ok(issuer_of(settings.listen)),
+    }
 }
 
 fn report(plan: Plan, made: Made) -> Answer {

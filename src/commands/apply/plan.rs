@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::answer::plain;
 use super::super::failure::Failure;
-use super::super::{client, words};
+use super::super::{client, guards, words};
 use super::file::{Wanted, WantedClient, WantedCredential, WantedUser};
 use crate::clock::UnixTime;
 use crate::crypto::password;
@@ -16,14 +16,15 @@ use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
 use crate::oauth::grant_type::AuthMethod;
 use crate::oauth::guard::Guard;
 use crate::oauth::ids::{UserId, UserName};
+use crate::oauth::issuer::Issuer;
 use crate::oauth::resource::{Resource, ResourceUri};
 use crate::oauth::secret::{Secret, SecretKind};
 use crate::store::users::{self, Role, User};
-use crate::store::{ReadTx, clients, resources};
+use crate::store::{ReadTx, clients, instance, resources};
 
 /// What the database knows of what a file names.
-#[derive(Default)]
 pub(super) struct Known {
+    issuer: Issuer,
     users: Vec<User>,
     resources: Vec<(Resource, Vec<UserName>)>,
     clients: Vec<Client>,
@@ -112,9 +113,21 @@ impl fmt::Display for Change {
 }
 
 impl Known {
+    /// Nothing but who we are.
+    pub(super) fn of_a_new_database(issuer: Issuer) -> Self {
+        Self {
+            issuer,
+            users: Vec::new(),
+            hashes: BTreeMap::new(),
+            resources: Vec::new(),
+            clients: Vec::new(),
+        }
+    }
+
     /// Reads it.
     pub(super) fn read(tx: &ReadTx<'_>, wanted: &Wanted) -> Result<Self, Failure> {
-        let mut known = Self { users: users::list(tx)?, ..Self::default() };
+        let mut known =
+            Self { users: users::list(tx)?, ..Self::of_a_new_database(instance::find(tx)?.issuer) };
         for user in &known.users {
             if let Some(hash) = users::password_hash(tx, &user.id)? {
                 known.hashes.insert(user.name.clone(), hash);
@@ -174,6 +187,9 @@ pub(super) fn make(
                 "{} admits {nobody}, whom nobody added; name them under [[users]], or add them: vestibule user add {nobody}",
                 resource.uri
             )));
+        }
+        if resource.guard.is_some() {
+            guards::refuse_own(&known.issuer, &resource.uri)?;
         }
         plan_resource(&mut plan, resource, admitted, known);
     }

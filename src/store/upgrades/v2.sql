@@ -2,6 +2,12 @@
 -- has changed.
 alter table resources add column rules text not null default '';
 alter table resources add column identity_token integer not null default 0 check (identity_token in (0, 1));
+-- An upstream went nowhere before, so anything that looked like a URL was one. What is none any more (a query, characters
+-- that are written otherwise, dot segments, port 0) would keep the whole registry from being read.
+update resources set upstream = null
+ where (lower(upstream) not glob 'http://[a-z0-9[]*' and lower(upstream) not glob 'https://[a-z0-9[]*')
+    or upstream glob '*[^]a-zA-Z0-9:/._~[-]*' or upstream || '/' like '%/./%' or upstream || '/' like '%/../%'
+    or upstream || '/' like '%:0/%' or length(upstream) > 2048;
 create table visits (
     hash blob primary key check (length(hash) = 32),
     session_hash blob not null references sessions (hash) on delete cascade,

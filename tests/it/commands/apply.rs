@@ -15,12 +15,12 @@ use super::*;
 fn apply_makes_a_database_and_a_second_run_changes_nothing() {
     let shell = with_example();
     let planned = shell.run("apply vestibule.toml --dry-run --json").json();
-    assert_eq!((&planned["dry_run"], &planned["changed"]), (&json!(true), &json!(6)));
+    assert_eq!((&planned["dry_run"], &planned["changed"]), (&json!(true), &json!(7)));
     assert!(!planned.to_string().contains("client_secret"), "a dry run makes no secret");
     assert!(!shell.path("vestibule.db").exists());
 
     let first = shell.run("apply vestibule.toml --json --issuer https://auth.home.example").json();
-    assert_eq!((&first["new_database"], &first["changed"]), (&json!(true), &json!(6)));
+    assert_eq!((&first["new_database"], &first["changed"]), (&json!(true), &json!(7)));
     let dashboard =
         first["changes"].as_array().unwrap().iter().find(|change| change["name"] == "dashboard").unwrap();
     assert!(dashboard["client_secret"].as_str().unwrap().starts_with("vcs_"));
@@ -30,7 +30,7 @@ fn apply_makes_a_database_and_a_second_run_changes_nothing() {
     let rows = shell.run("audit --json").json();
     let second = shell.ok("apply vestibule.toml");
     assert!(second.ends_with("Nothing to change.\n"), "{second}");
-    assert_eq!(second.lines().filter(|line| line.starts_with("= ")).count(), 6);
+    assert_eq!(second.lines().filter(|line| line.starts_with("= ")).count(), 7);
     assert_eq!(shell.run("apply vestibule.toml --json").json()["changed"], 0);
     assert_eq!(shell.run("audit --json").json(), rows, "nothing happened, so nothing is told");
 }

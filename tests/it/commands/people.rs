@@ -119,3 +119,27 @@ fn resource_add_list_and_remove() {
     shell.run(&format!("resource remove {NOTES}")).refused(&["vestibule resource list"]);
     assert_eq!(shell.run("resource list --json").json(), json!([plain]));
 }
+
+#[test]
+fn a_guard_at_a_path_of_this_servers_own_is_refused_wherever_it_is_named() {
+    let shell = Shell::with_database();
+    let upstream = "--upstream http://127.0.0.1:3000/mcp";
+    for path in ["", "/", "/account", "/oauth", "/.well-known", "/login/"] {
+        let uri = format!("http://127.0.0.1:8080{path}");
+        let words = [uri.as_str(), "of this server's own", "choose another"];
+        shell.run(&format!("resource add {uri} {upstream}")).refused(&words);
+        let text = format!("[[resources]]\nuri = \"{uri}\"\nupstream = \"http://127.0.0.1:3000/mcp\"\n");
+        for shell in [&shell, &Shell::new()] {
+            shell.write("guard.toml", &text);
+            shell.run("apply guard.toml").refused(&words);
+            shell.run("apply guard.toml --dry-run").refused(&words);
+        }
+    }
+    let new = Shell::new();
+    new.run("serve --listen 127.0.0.1:0 --guard login=http://127.0.0.1:3000/mcp")
+        .refused(&["/login", "choose another"]);
+    new.run("serve --guard a=http://127.0.0.1:1 --guard a=http://127.0.0.1:2").refused(&["a is named twice"]);
+    shell.ok(&format!("resource add http://127.0.0.1:8080/notes {upstream}"));
+    shell.ok(&format!("resource add https://login.example/login {upstream}"));
+    assert_eq!(shell.run("resource list --json").json().as_array().map(Vec::len), Some(2));
+}

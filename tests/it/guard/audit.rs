@@ -41,6 +41,16 @@ async fn a_call_leaves_who_by_what_and_what_and_none_of_its_arguments() {
 }
 
 #[tokio::test]
+async fn whoever_is_refused_again_and_again_does_not_fill_the_audit() {
+    let (behind, server) = world().await;
+    let token = tokens(&server, FILES).await.access;
+    for _ in 0..310 {
+        assert_eq!(ask(&server, "GET", "/notes", &token, "").await.status(), 401, "told why, every time");
+    }
+    assert_eq!((behind.asked().len(), rows(&server).len()), (0, 300));
+}
+
+#[tokio::test]
 async fn calls_that_change_nothing_leave_nothing() {
     let (behind, server) = world().await;
     let token = tokens(&server, NOTES).await.access;

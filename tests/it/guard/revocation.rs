@@ -39,13 +39,6 @@ enum Known {
     ByTheServer,
 }
 
-/// Waits until nothing was written for so long that the server goes by what it knows.
-async fn settle(server: &Server) {
-    while server.app.view(server.now()).expect("a view").epoch().is_none() {
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn assert_takes_back_what_is(known: Known, status: u16, take_back: &impl AsyncFn(&Server, &Tokens)) {
     let (behind, server) = world().await;
     let alice = tokens(&server, NOTES).await;
@@ -54,7 +47,6 @@ async fn assert_takes_back_what_is(known: Known, status: u16, take_back: &impl A
     let mut hers = listen(&server, "as.test", "/notes", &alice.access).await;
     let mut his = listen(&server, "files.test", "/mcp", &bob.access).await;
     if known == Known::ByTheServer {
-        settle(&server).await;
         listen(&server, "as.test", "/notes", &alice.access).await;
     }
     let asked = behind.asked().len();
@@ -68,7 +60,6 @@ async fn assert_takes_back_what_is(known: Known, status: u16, take_back: &impl A
     behind.until_open(1).await;
     behind.push(&chunk("data: still here\n\n"));
     his.until("data: still here").await;
-    settle(&server).await;
     assert_eq!(ask(&server, "GET", "/notes", &alice.access, "").await.status(), status, "and so it stays");
 }
 
@@ -306,6 +297,21 @@ async fn whoever_listens_hears_nothing_more_once_their_token_has_ended() {
     // A fresh token opens it anew.
     let fresh = Tokens::of(&ClientApp::fixture("pub").refresh(&server, alice.refresh(), &[]).await);
     listen(&server, "as.test", "/notes", &fresh.access).await;
+}
+
+#[tokio::test]
+async fn whoever_listens_by_a_call_hears_nothing_more_once_their_token_has_ended() {
+    let (behind, server) = world().await;
+    let alice = tokens(&server, NOTES).await;
+    behind.say(Said::events());
+    let mut line = Line::open(server.address).await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{}}"#;
+    line.say(post("/notes", &alice.access, "", body)).await;
+    line.until("data: begun").await;
+    let since = Instant::now();
+    server.advance(alice.claims["exp"].as_i64().expect("exp") - server.now().as_i64());
+    assert_eq!(line.end().await, End::Whole);
+    assert!(since.elapsed() < SOON);
 }
 
 /// Calls something whose answer begins, and goes on.

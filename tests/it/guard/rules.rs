@@ -285,6 +285,18 @@ async fn headers_that_name_the_call_have_to_say_what_the_body_says() {
 }
 
 #[tokio::test]
+async fn headers_that_name_a_call_without_a_body_that_makes_one_are_refused() {
+    let (behind, server, token) = reader().await;
+    for headers in ["Mcp-Method: tools/call\r\nMcp-Name: delete_note\r\n", "Mcp_Name: delete_note\r\n"] {
+        let empty = server.raw(post("/notes", &token, headers, "")).await;
+        let none = server.raw(post("/notes", &token, headers, "[]")).await;
+        let get = ask(&server, "GET", "/notes", &token, headers).await;
+        assert_eq!([empty.status(), none.status(), get.status()], [400; 3], "{headers}");
+    }
+    assert_eq!(behind.asked().len(), 0);
+}
+
+#[tokio::test]
 async fn a_resource_is_held_to_its_rule_in_every_spelling() {
     let (behind, server, token) = reader_with(&["resources/*:file:///private/*=write"]).await;
     let read = |uri: &str| format!(r#"{{"method":"resources/read","params":{{"uri":"{uri}"}}}}"#);
