@@ -39,7 +39,8 @@ impl Place {
             return Err(SHAPE);
         }
         let end = if text.len() > PLACE_BYTES { text.find('?').unwrap_or(text.len()) } else { text.len() };
-        let text = text.get(..end.min(PLACE_BYTES)).ok_or(SHAPE)?;
+        // Nothing of the path is cut off: what is behind could lead elsewhere.
+        let text = text.get(..end).ok_or(SHAPE)?;
         Ok(Self { text: text.to_owned(), scheme, path })
     }
 
@@ -210,6 +211,8 @@ mod tests {
         let long = format!("https://app.test/x?{}", "a".repeat(3000));
         assert_eq!(Place::parse(&long).unwrap().as_str(), "https://app.test/x");
         assert!(Place::parse(&format!("https://app.test/x?{}", "a".repeat(9000))).is_err());
+        let path = format!("https://app.test/{}/..", "a".repeat(3000));
+        assert_eq!(Place::parse(&format!("{path}?x")).unwrap().as_str(), path, "a path is never cut");
     }
 
     #[test]
