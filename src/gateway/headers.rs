@@ -88,6 +88,10 @@ const TO_PROXIES: [&str; 9] = [
     "x-sendfile",
 ];
 
+/// By what a server says where to sign in. That is for the guard to say: clients go wherever it points, and some show their
+/// refresh token there.
+const CHALLENGE: &str = "www-authenticate";
+
 /// What a browser takes for all of a host, whichever path says it.
 const OF_A_HOST: [&str; 13] = [
     "accept-ch",
@@ -159,7 +163,7 @@ pub(super) fn plain_name(name: &HeaderName) -> Cow<'_, str> {
 /// Makes the headers of an answer those for the client.
 pub(super) fn downward(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
-    remove_all(headers, |name| TO_PROXIES.contains(&name.as_str()));
+    remove_all(headers, |name| name == CHALLENGE || TO_PROXIES.contains(&name.as_str()));
     keep_private(headers);
     // The server behind could put somebody else's session into a browser, or end theirs. A cookie without a name is sent
     // as its value, which could be any cookie.

@@ -311,3 +311,18 @@ async fn a_proxy_in_front_does_nothing_because_a_server_behind_says_so() {
     }
     assert_eq!(answer.header("x-accel-buffering"), Some("no"), "a stream of events asks for it");
 }
+
+#[tokio::test]
+async fn a_server_behind_sends_nobody_to_another_place_to_sign_in() {
+    let (behind, server) = world().await;
+    let token = tokens(&server, NOTES).await.access;
+    for status in ["401 Unauthorized", "403 Forbidden", "200 OK"] {
+        behind.say(Said::whole(&format!(
+            "HTTP/1.1 {status}\r\nwww-authenticate: Bearer resource_metadata=\"https://evil.test/\"\r\n\
+             www-authenticate: Basic realm=\"x\"\r\ncontent-length: 2\r\n\r\n{{}}"
+        )));
+        let answer = ask(&server, "GET", "/notes", &token, "").await;
+        assert_eq!(answer.status().to_string(), status[..3], "the status is the server's behind");
+        assert_eq!(answer.header("www-authenticate"), None, "{status}");
+    }
+}
