@@ -29,8 +29,7 @@ impl Answer {
     /// # Panics
     /// If `json` has keys that are no text, which none of ours has.
     pub fn new(text: impl Into<String>, json: impl Serialize) -> Self {
-        let json = serde_json::to_string(&json).expect("an answer is made of texts, numbers, lists and maps");
-        Self { text: text.into(), json, warnings: Vec::new(), has_failed: false }
+        Self { text: text.into(), json: json_line(&json), warnings: Vec::new(), has_failed: false }
     }
 
     /// With something that the person should know although all was done.
@@ -99,11 +98,32 @@ pub(super) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]], n
 
 /// Text from strangers, such as a client's name, so that a terminal shows it and never obeys it; always one line.
 pub(super) fn plain(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    text.chars().map(|c| if is_hidden(c) { ' ' } else { c }).collect()
+}
+
+/// A JSON value on one line, which a terminal shows and never obeys either: what it would obey is escaped.
+///
+/// # Panics
+/// As [`Answer::new`].
+pub(super) fn json_line(value: &impl Serialize) -> String {
+    let json = serde_json::to_string(value).expect("an answer is made of texts, numbers, lists and maps");
+    // Outside of texts nothing of the kind occurs.
+    let escaped = |mut line: String, c: char| {
+        if is_hidden(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+        line
     };
-    text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect()
+    match json.contains(is_hidden) {
+        true => json.chars().fold(String::new(), escaped),
+        false => json,
+    }
+}
+
+fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -115,5 +135,13 @@ mod tests {
         let rows = [["a\u{1b}[2Jb".to_owned(), "1".to_owned()], ["é".to_owned(), "2".to_owned()]];
         assert_eq!(table(["name", "n"], &rows, ""), "name    n\na [2Jb  1\né       2\n");
         assert_eq!(table::<1>(["name"], &[], "nobody"), "nobody");
+    }
+
+    #[test]
+    fn json_means_the_same_and_is_never_obeyed_by_a_terminal() {
+        let text = "a\u{1b}[2J\u{9b}2J\u{7f}\u{202e}é\u{1f600}\"\\";
+        let line = json_line(&text);
+        assert_eq!(line, r#""a\u001b[2J\u009b2J\u007f\u202eé😀\"\\""#);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{Answer, Form, plain};
+use super::answer::{Answer, Form, json_line, plain};
 use super::database::Database;
 use super::failure::Failure;
 use crate::clock::UnixTime;
@@ -101,10 +101,7 @@ pub(super) fn follow(settings: &Settings, args: &Args, form: Form) -> Result<(),
             filter.after = entry.id;
             match form {
                 Form::Text => writeln!(out, "{}", line(&entry))?,
-                Form::Json => {
-                    let shown = serde_json::to_string(&Shown::from(&entry)).map_err(io::Error::from)?;
-                    writeln!(out, "{shown}")?;
-                }
+                Form::Json => writeln!(out, "{}", json_line(&Shown::from(&entry)))?,
             }
         }
         out.flush()?;

@@ -195,8 +195,12 @@ pub(super) fn page_title(answer: &ProbeAnswer) -> Option<String> {
 
 /// A stranger's words, no more of them than fit on a line.
 pub(super) fn shortened(text: &str) -> String {
-    const CHARS_MAX: usize = 160;
-    match text.char_indices().nth(CHARS_MAX) {
+    cut(text, 160)
+}
+
+/// The beginning of a text, and a sign that it goes on.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }

@@ -2,6 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
+use super::document::cut;
+
+/// How much is told of one thing: two long URLs, and what is said of them.
+const TEXT_CHARS_MAX: usize = 2000;
+
 /// A part of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -206,7 +211,7 @@ pub(super) struct Notes(Vec<Finding>);
 impl Notes {
     /// All is well.
     pub(super) fn ok(&mut self, step: Step, seen: impl Into<String>) {
-        self.0.push(Finding { step, mark: Mark::Ok, seen: seen.into(), advice: None });
+        self.note(step, Mark::Ok, seen.into(), None);
     }
 
     /// Some client may stumble.
@@ -217,8 +222,7 @@ impl Notes {
         why: impl Into<String>,
         mend: impl Into<String>,
     ) {
-        let advice = Some(Advice { why: why.into(), mend: mend.into() });
-        self.0.push(Finding { step, mark: Mark::Warn, seen: seen.into(), advice });
+        self.note(step, Mark::Warn, seen.into(), Some((why.into(), mend.into())));
     }
 
     /// Some client does not connect.
@@ -229,13 +233,19 @@ impl Notes {
         why: impl Into<String>,
         mend: impl Into<String>,
     ) {
-        let advice = Some(Advice { why: why.into(), mend: mend.into() });
-        self.0.push(Finding { step, mark: Mark::Fail, seen: seen.into(), advice });
+        self.note(step, Mark::Fail, seen.into(), Some((why.into(), mend.into())));
     }
 
     /// The step is not made, and why.
     pub(super) fn skip(&mut self, step: Step, why: impl Into<String>) {
-        self.0.push(Finding { step, mark: Mark::Skipped, seen: why.into(), advice: None });
+        self.note(step, Mark::Skipped, why.into(), None);
+    }
+
+    /// A stranger's server could say so much that nothing else would be seen.
+    fn note(&mut self, step: Step, mark: Mark, seen: String, advice: Option<(String, String)>) {
+        let told = |text: String| cut(&text, TEXT_CHARS_MAX);
+        let advice = advice.map(|(why, mend)| Advice { why: told(why), mend: told(mend) });
+        self.0.push(Finding { step, mark, seen: told(seen), advice });
     }
 
     /// Whether nothing was noted at a step.

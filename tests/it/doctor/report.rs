@@ -73,3 +73,22 @@ async fn wrong_usage_is_2_and_says_how_to_write_it() {
     assert_eq!((status, out.as_str()), (Some(1), ""));
     assert!(err.starts_with("vestibule: could not use the authorities in missing.pem: "), "{err}");
 }
+
+#[tokio::test]
+async fn a_stranger_cannot_fill_the_report_nor_have_a_terminal_obey_it_in_either_form() {
+    let script = right().await;
+    let methods = ["\u{9b}2J\u{202e}\u{7f}"; 9000];
+    let document = with(metadata(&script), "code_challenge_methods_supported", json!(methods[..]));
+    put_document(
+        &script,
+        METADATA,
+        &with(document, "token_endpoint_auth_methods_supported", json!(methods[..])),
+    );
+    for form in [&["doctor", &script.url(SERVER)][..], &["doctor", &script.url(SERVER), "--json"]] {
+        let (status, out, _) = run(form).await;
+        assert_eq!(status, Some(1));
+        assert!(out.len() < 64 * 1024, "{}", out.len());
+        let obeyed = |c: char| c != '\n' && c.is_control() || c == '\u{202e}';
+        assert!(!out.contains(obeyed), "{form:?}");
+    }
+}
