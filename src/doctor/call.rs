@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::document::{Heard, is_html, location, page_title, shortened};
+use super::document::{Heard, argument, is_html, location, page_title, shortened};
 use super::spelling::{Difference, ServerUrl, share_path};
 use super::step::{Notes, Step};
 use crate::http::{Method, Status};
@@ -156,7 +156,10 @@ fn judge_redirect(server: &ServerUrl, answer: &ProbeAnswer, notes: &mut Notes) {
                 "On the way a POST becomes a GET, or the token is left behind, or the metadata names another URL than the \
                  one that was typed ({difference})."
             ),
-            format!("Give clients {absolute}, and walk it again: vestibule doctor {absolute}"),
+            format!(
+                "Give clients {absolute}, and walk it again: vestibule doctor {}",
+                argument(absolute.as_str())
+            ),
         ),
         _ => notes.fail(
             Step::Call,

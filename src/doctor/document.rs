@@ -193,6 +193,15 @@ pub(super) fn page_title(answer: &ProbeAnswer) -> Option<String> {
     (!title.is_empty()).then(|| shortened(&title))
 }
 
+/// A stranger's words as one argument of a command, which a person may copy into their shell: it runs nothing of them.
+pub(super) fn argument(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&byte);
+    match text.bytes().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// A stranger's words, no more of them than fit on a line.
 pub(super) fn shortened(text: &str) -> String {
     cut(text, 160)

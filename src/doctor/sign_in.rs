@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::document::{Document, Heard, is_html, location, page_title, shortened};
+use super::document::{Document, Heard, argument, is_html, location, page_title, shortened};
 use super::offer::Offer;
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
@@ -156,7 +156,7 @@ fn judge_error(step: Step, resource: &str, error: &str, description: &str, notes
     let (why, mend) = match error {
         "invalid_target" => (
             "The authorization server does not know the resource that the metadata names, so nobody gets a token for it.",
-            format!("Register it there by this name (in Vestibule: vestibule resource add {resource})."),
+            format!("Register it there by this name (in Vestibule: vestibule resource add {}).", argument(resource)),
         ),
         "invalid_scope" => (
             "Clients ask for the scopes that the challenge or the metadata names, and stop where one is refused.",

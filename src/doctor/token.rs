@@ -3,7 +3,7 @@
 use url::Url;
 use url::form_urlencoded;
 
-use super::document::{Document, Heard, NoDocument, location, page_title, shortened};
+use super::document::{Document, Heard, NoDocument, argument, location, page_title, shortened};
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
 use super::step::{Notes, Step};
@@ -163,7 +163,7 @@ fn judge_error(
             STEP,
             seen,
             "The authorization server does not know the resource that the metadata names, so nobody gets a token for it.",
-            format!("Register it there by this name (in Vestibule: vestibule resource add {resource})."),
+            format!("Register it there by this name (in Vestibule: vestibule resource add {}).", argument(resource)),
         ),
         (Some("unsupported_grant_type"), _) => notes.fail(
             STEP,

@@ -186,3 +186,25 @@ async fn endpoints_that_no_page_may_ask() {
     let words: &[&str] = &["OPTIONS: 404", "Access-Control-Allow-Origin: *"];
     Walked::of(&script).await.fails_at_all(&[("cors.registration", words), ("cors.token", words)]);
 }
+
+#[tokio::test]
+async fn a_command_that_mends_does_nothing_else_whoever_named_what_is_in_it() {
+    let script = right().await;
+    let foreign = format!("{}$(id)';id'", script.url(SERVER));
+    put_document(&script, RESOURCE_METADATA, &with(resource_metadata(&script), "resource", json!(foreign)));
+    let refusal = json!({ "error": "invalid_target" });
+    script.put("GET", "/authorize", Scripted::json(400, &refusal));
+    script.put("POST", "/token", Scripted::json(400, &refusal));
+    let command = format!(r"vestibule resource add '{}$(id)'\'';id'\'''", script.url(SERVER));
+    Walked::of(&script).await.fails_at_all(&[
+        ("resource", &[]),
+        ("authorization", &[&command]),
+        ("token", &[&command]),
+    ]);
+    let script = right().await;
+    let elsewhere = format!("{}?$(id)", script.url(SERVER)).replace("http:", "https:");
+    script.put("POST", SERVER, Scripted::redirect(307, &elsewhere));
+    let walked = Walked::of(&script).await;
+    let mend = walked.marked("fail")[0]["mend"].as_str().expect("a text");
+    assert!(mend.ends_with(&format!("vestibule doctor '{elsewhere}'")), "{mend}");
+}
