@@ -57,7 +57,7 @@ impl Asker {
         }
         // The audit is nobody's to fill, whoever they are.
         if !refusal.is_guess() && app.limits.take(Kind::RefusalRow, self.payer, now).is_err() {
-            return open(response.because(log_reason(refusal)));
+            return response.because(log_reason(refusal)).for_any_origin();
         }
         let (origin, resource) = (self.origin.clone(), Arc::clone(resource));
         let (reason, error) = (refusal.reason(), error_of(refusal));

@@ -14,9 +14,7 @@ use super::{headers, path};
 use crate::app::sites::Site;
 use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
-use crate::http::{
-    Head, HeaderName, HeaderValue, Method, Request, RequestBody, Response, Status, for_any_origin,
-};
+use crate::http::{Head, HeaderName, HeaderValue, Request, RequestBody, Response, Status, for_any_origin};
 use crate::oauth::claims::IdentityClaims;
 use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::resource::Resource;
