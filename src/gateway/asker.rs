@@ -14,6 +14,7 @@ use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::ids::{ClientId, UserId};
 use crate::oauth::resource::Resource;
+use crate::store::Fault;
 
 /// Where a request comes from.
 pub(super) struct Asker {
@@ -55,13 +56,44 @@ impl Asker {
         {
             return busy(wait);
         }
-        // The audit is nobody's to fill, whoever they are.
-        if !refusal.is_guess() && app.limits.take(Kind::RefusalRow, self.payer, now).is_err() {
-            return response.because(log_reason(refusal)).for_any_origin();
+        let (refused, claims) = ((error_of(refusal), refusal.reason()), refusal.claims());
+        let recorded = match refusal.is_guess() {
+            true => self.record(app, resource, refused, claims, subject, now).await,
+            false => self.remember(app, resource, refused, claims, subject, now).await,
+        };
+        match recorded {
+            Ok(()) => response.because(log_reason(refusal)).for_any_origin(),
+            Err(why) => faulty(&why),
         }
-        let (origin, resource) = (self.origin.clone(), Arc::clone(resource));
-        let (reason, error) = (refusal.reason(), error_of(refusal));
-        let claims = refusal.claims().cloned();
+    }
+
+    /// Remembers that something was refused, by its error and its reason, which was no guess. Within the limits: the audit
+    /// is nobody's to fill, whoever they are.
+    pub(super) async fn remember(
+        &self,
+        app: &Arc<App>,
+        resource: &Arc<Resource>,
+        refused: (ErrorCode, &'static str),
+        claims: Option<&Arc<AccessTokenClaims>>,
+        subject: Option<String>,
+        now: UnixTime,
+    ) -> Result<(), Fault> {
+        match app.limits.take(Kind::RefusalRow, self.payer, now) {
+            Ok(()) => self.record(app, resource, refused, claims, subject, now).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn record(
+        &self,
+        app: &Arc<App>,
+        resource: &Arc<Resource>,
+        (error, reason): (ErrorCode, &'static str),
+        claims: Option<&Arc<AccessTokenClaims>>,
+        subject: Option<String>,
+        now: UnixTime,
+    ) -> Result<(), Fault> {
+        let (origin, resource, claims) = (self.origin.clone(), Arc::clone(resource), claims.cloned());
         let recorded = app.store.write(move |tx| {
             let (user, client) = claims.as_deref().map_or((None, None), named);
             let entry =
@@ -72,10 +104,7 @@ impl Asker {
                 None => entry.record(tx, now),
             }
         });
-        match recorded.await {
-            Ok(()) => response.because(log_reason(refusal)).for_any_origin(),
-            Err(why) => faulty(&why),
-        }
+        recorded.await
     }
 }
 

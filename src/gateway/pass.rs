@@ -16,6 +16,7 @@ use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
 use crate::http::{Head, HeaderName, HeaderValue, Request, RequestBody, Response, Status, for_any_origin};
 use crate::oauth::claims::IdentityClaims;
+use crate::oauth::error::ErrorCode;
 use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
 use crate::oauth::resource::Resource;
 use crate::outgoing::{Outbound, Reply, UpstreamRefusal};
@@ -178,6 +179,13 @@ impl Visit<'_> {
                 Err(self.refuse(&BearerRefusal::Insufficient(scope, claims), &called).await)
             }
             Err(refusal) => {
+                // What broke off was nothing yet; whatever else is refused is a decision.
+                if !matches!(refusal, LookRefusal::Broken) {
+                    let refused = (ErrorCode::InvalidRequest, refusal.reason());
+                    let (asker, claims) = (&self.asker, Some(admitted.claims()));
+                    let remembered = asker.remember(self.app, self.resource, refused, claims, None, self.now);
+                    remembered.await.map_err(|why| faulty(&why))?;
+                }
                 let response = rpc_error(refusal.status(), refusal.code(), refusal.describe(), None);
                 Err(response.because(refusal.reason()).for_any_origin())
             }

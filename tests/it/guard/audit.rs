@@ -51,6 +51,24 @@ async fn whoever_is_refused_again_and_again_does_not_fill_the_audit() {
 }
 
 #[tokio::test]
+async fn a_call_that_could_be_read_in_two_ways_leaves_who_tried_it() {
+    let (_behind, server) = world_with_rules(&["tools/call:delete_*=write"]).await;
+    let token = tokens(&server, NOTES).await.access;
+    let twice = r#"{"method":"ping","method":"tools/call"}"#;
+    for (headers, body, reason) in
+        [("", twice, "call_unclear"), ("Mcp-Method: ping\r\n", &call("a"), "call_differs_from_header")]
+    {
+        assert_eq!(server.raw(post("/notes", &token, headers, body)).await.status(), 400);
+        let Some((event, user, client, metadata)) = rows(&server).pop() else { panic!("no row: {reason}") };
+        assert_eq!(
+            (event.as_str(), user.as_deref(), client.as_deref()),
+            ("guard.refused", Some("alice"), Some("pub"))
+        );
+        assert_eq!(metadata["reason"], reason);
+    }
+}
+
+#[tokio::test]
 async fn calls_that_change_nothing_leave_nothing() {
     let (behind, server) = world().await;
     let token = tokens(&server, NOTES).await.access;
