@@ -27,9 +27,11 @@ pub(super) fn denied(status: Status, error: ErrorCode, description: &str) -> Res
 /// person typed.
 pub(super) fn refuse(resource: &Resource, path: &str, refusal: &BearerRefusal) -> Response {
     let (status, error, description) = match refusal {
-        BearerRefusal::Missing => {
-            (Status::UNAUTHORIZED, None, "Sign in first: this server needs an access token.")
-        }
+        BearerRefusal::Missing => (
+            Status::UNAUTHORIZED,
+            None,
+            "This server needs an access token. Give its URL to an MCP client, which will ask you to sign in.",
+        ),
         BearerRefusal::Unknown | BearerRefusal::Ended(_) => (
             Status::UNAUTHORIZED,
             Some("invalid_token"),

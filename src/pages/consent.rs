@@ -198,7 +198,12 @@ impl<'a> Shown<'a> {
     fn of(terms: &'a Terms) -> Self {
         let resources =
             terms.resources.iter().map(|one| Resource { name: &one.name, uri: one.uri.as_str() }).collect();
-        Self { resources, scopes: in_order(&terms.scope) }
+        let mut scopes = in_order(&terms.scope);
+        // To stay signed in narrows nothing.
+        if !terms.resources.is_empty() && scopes.len() == 1 && terms.scope.contains(Scope::OFFLINE_ACCESS) {
+            scopes.insert(0, EVERYTHING);
+        }
+        Self { resources, scopes }
     }
 
     /// The terms as one of several, each of one resource.
@@ -213,6 +218,10 @@ fn in_order(scope: &Scope) -> Vec<consent::Scope<'_>> {
     names.sort_by_key(|name| *name == Scope::OFFLINE_ACCESS);
     names.into_iter().map(|name| consent::Scope { name, words: in_words(name) }).collect()
 }
+
+/// What a client may that names no scope for what it may do.
+const EVERYTHING: consent::Scope<'static> =
+    consent::Scope { name: "", words: "Do there whatever you can do there: it names nothing narrower" };
 
 /// What there is to say of a client's past here. One that the owner added is no stranger on its first day.
 fn history<'a>(client: &Client, allowed_on: Option<&'a str>, now: UnixTime) -> History<'a> {

@@ -108,7 +108,7 @@ pub struct Resource<'a> {
 /// A scope and what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
-    /// The scope as in the request.
+    /// The scope as in the request; empty: it names none that would narrow what may be done.
     pub name: &'a str,
     /// What it lets the client do, as an entry of a list under "It may": "Read your notes".
     pub words: &'a str,
@@ -219,7 +219,12 @@ fn permissions(scopes: &[Scope<'_>], id: Option<&str>) -> Markup {
             p id=[id] { "Do there whatever you can do there. The request names nothing narrower." }
         } @else {
             ul class="ticks" id=[id] {
-                @for scope in scopes { li { (isolated(scope.words)) " " span class="muted" { (word(scope.name)) } } }
+                @for scope in scopes {
+                    li {
+                        (isolated(scope.words))
+                        @if !scope.name.is_empty() { " " span class="muted" { (word(scope.name)) } }
+                    }
+                }
             }
         }
     }

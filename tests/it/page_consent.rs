@@ -5,11 +5,14 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use vestibule::clock::UnixTime;
 use vestibule::oauth::client::Credential;
 use vestibule::oauth::grant_type::GrantType;
 use vestibule::store::{clients, resources, users};
 
-use crate::harness::{Answer, Browser, ClientApp, ISSUER, PASSWORD, R1, R2, Server, Tokens, client};
+use crate::harness::{
+    Answer, Browser, ClientApp, ISSUER, PASSWORD, R1, R2, Server, Tokens, client, resource,
+};
 
 /// A consent page in a signed-in browser, and the form on it.
 struct Asked {
@@ -187,6 +190,17 @@ async fn c_o21_35_the_page_names_the_app_what_it_reaches_each_scope_and_where_th
     for part in ["app link", "com.example.app:/cb", "claims such links"] {
         assert!(shown.page.text().contains(part), "{part} is missing: {}", shown.page.text());
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_but_to_stay_is_not_said_to_do_nothing_else() {
+    let server = Server::start().await;
+    server.command(|tx| resources::insert(tx, &resource("https://r9.test", ""), UnixTime::new(1)).map(drop));
+    let more = [("resource", "https://r9.test"), ("scope", "offline_access")];
+    let shown = Asked::open(&server, &ClientApp::fixture("pub"), "alice", &more).await;
+    let text = shown.page.text();
+    let (all, stays) = (text.find("whatever you can do there"), text.find("Stay signed in as you"));
+    assert!(all.is_some() && all < stays, "{text}");
 }
 
 #[tokio::test]
