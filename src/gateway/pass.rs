@@ -270,23 +270,25 @@ fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) 
         UpstreamRefusal::Unreachable(_) => (
             Status::BAD_GATEWAY,
             "The server behind this one cannot be reached. Whoever runs it should start it, or look where it listens.",
-            "start the server behind, or register where it listens: vestibule apply",
+            Some("start the server behind, or say where it listens: --guard, or vestibule apply"),
         ),
         UpstreamRefusal::TooSlow => (
             Status::GATEWAY_TIMEOUT,
             "The server behind this one did not answer in time.",
-            "give it more time: --upstream-time",
+            Some("give it more time: --upstream-time"),
         ),
         UpstreamRefusal::Broken(_) => {
-            (Status::BAD_GATEWAY, "The server behind this one broke off.", "see the log of the server behind")
+            let mend = Some("see the log of the server behind");
+            (Status::BAD_GATEWAY, "The server behind this one broke off.", mend)
         }
-        UpstreamRefusal::BodyBroken => (
-            Status::BAD_REQUEST,
-            "The body of the request broke off, or is ambiguous.",
-            "none here: it is the client's",
-        ),
+        // The client's own, who could fill the log with what the server behind has no part in.
+        UpstreamRefusal::BodyBroken => {
+            (Status::BAD_REQUEST, "The body of the request broke off, or is ambiguous.", None)
+        }
     };
-    tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
+    if let Some(mend) = mend {
+        tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
+    }
     open(refused_call(status, message, id).because(why.to_string()))
 }
 
