@@ -7,6 +7,7 @@ use super::look::{Seen, UNCLEAR};
 use crate::app::App;
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
+use crate::http::Taken;
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::resource::Resource;
 
@@ -21,12 +22,18 @@ pub(super) struct Calls {
     pub(super) claims: Arc<AccessTokenClaims>,
     pub(super) resource: Arc<Resource>,
     pub(super) seen: Seen,
+    /// How the body gets on.
+    pub(super) taken: Taken,
     pub(super) now: UnixTime,
 }
 
 impl Drop for Calls {
     /// Behind the answer: nothing depends on it.
     fn drop(&mut self) {
+        // What nobody could be reached with was called nowhere.
+        if !self.taken.has_begun() {
+            return;
+        }
         let calls = self.seen.calls();
         let told: Vec<_> = calls.into_iter().filter(|(method, _)| TOLD.contains(&method.as_str())).collect();
         if told.is_empty() {

@@ -97,7 +97,7 @@ impl Leave {
 
     async fn ended(&self, grace: Seconds) -> BearerRefusal {
         let claims = self.admitted.claims();
-        let mut epoch = self.epoch;
+        let (mut epoch, mut has_warned) = (self.epoch, false);
         loop {
             sleep(ROUND).await;
             let now = self.app.clock.now();
@@ -109,7 +109,11 @@ impl Leave {
                 Ok(Err(refusal)) => return refusal,
                 // Whoever was admitted stays so while the database cannot be asked, and no longer than their token
                 // allows; the next request cannot pass.
-                Err(why) => tracing::warn!(%why, "an open answer goes on unasked"),
+                Err(why) if !has_warned => {
+                    tracing::warn!(%why, "an open answer goes on unasked");
+                    has_warned = true;
+                }
+                Err(_) => {}
             }
         }
     }

@@ -14,7 +14,9 @@ use super::{headers, path};
 use crate::app::sites::Site;
 use crate::app::{App, View};
 use crate::clock::{Seconds, UnixTime};
-use crate::http::{Head, HeaderName, HeaderValue, Request, RequestBody, Response, Status, for_any_origin};
+use crate::http::{
+    Head, HeaderName, HeaderValue, Request, RequestBody, Response, Status, Taken, for_any_origin,
+};
 use crate::oauth::claims::IdentityClaims;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::guard::{Guard, Identity, UpstreamUrl};
@@ -79,7 +81,12 @@ pub(super) async fn answer(
     };
     let Head { method, mut headers, .. } = head;
     headers::upward(&mut headers, &app.settings.identity_headers, told);
-    let body = body.with(visit.calls(&admitted, &seen));
+    // Rows that are not on the disk yet are held in memory.
+    if let Err(why) = app.store.catch_up().await {
+        return faulty(&why);
+    }
+    let calls = visit.calls(&admitted, &seen, body.taken());
+    let body = body.with(calls);
     let outbound = Outbound { method: method.clone(), uri: url, headers, body };
     let sent = tokio::select! {
         biased;
@@ -193,13 +200,14 @@ impl Visit<'_> {
     }
 
     /// What is remembered of a call once its body was handed on.
-    fn calls(&self, admitted: &Admitted, seen: &Seen) -> Calls {
+    fn calls(&self, admitted: &Admitted, seen: &Seen, taken: Taken) -> Calls {
         Calls {
             app: Arc::clone(self.app),
             origin: self.asker.origin().clone(),
             claims: Arc::clone(admitted.claims()),
             resource: Arc::clone(self.resource),
             seen: seen.clone(),
+            taken,
             now: self.now,
         }
     }
@@ -262,23 +270,25 @@ fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) 
         UpstreamRefusal::Unreachable(_) => (
             Status::BAD_GATEWAY,
             "The server behind this one cannot be reached. Whoever runs it should start it, or look where it listens.",
-            "start the server behind, or register where it listens: vestibule apply",
+            Some("start the server behind, or say where it listens: --guard, or vestibule apply"),
         ),
         UpstreamRefusal::TooSlow => (
             Status::GATEWAY_TIMEOUT,
             "The server behind this one did not answer in time.",
-            "give it more time: --upstream-time",
+            Some("give it more time: --upstream-time"),
         ),
         UpstreamRefusal::Broken(_) => {
-            (Status::BAD_GATEWAY, "The server behind this one broke off.", "see the log of the server behind")
+            let mend = Some("see the log of the server behind");
+            (Status::BAD_GATEWAY, "The server behind this one broke off.", mend)
         }
-        UpstreamRefusal::BodyBroken => (
-            Status::BAD_REQUEST,
-            "The body of the request broke off, or is ambiguous.",
-            "none here: it is the client's",
-        ),
+        // The client's own, who could fill the log with what the server behind has no part in.
+        UpstreamRefusal::BodyBroken => {
+            (Status::BAD_REQUEST, "The body of the request broke off, or is ambiguous.", None)
+        }
     };
-    tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
+    if let Some(mend) = mend {
+        tracing::warn!(upstream = upstream.as_str(), %why, mend, "a guarded server has not answered");
+    }
     refused_call(status, message, id).because(why.to_string()).for_any_origin()
 }
 

@@ -136,23 +136,37 @@ pub struct RequestBody {
     companion: Option<Box<dyn Send>>,
 }
 
-/// When somebody last took a piece of a body, or its end.
+/// How whoever takes a body gets on.
 #[derive(Clone, Debug)]
-pub struct Taken(Arc<Mutex<Option<Instant>>>);
+pub struct Taken(Arc<Mutex<Progress>>);
+
+#[derive(Debug)]
+struct Progress {
+    /// When the last piece was taken, or the end; `None`: there is no piece that could be.
+    last: Option<Instant>,
+    has_begun: bool,
+}
 
 impl Taken {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(Instant::now()))))
+        Self(Arc::new(Mutex::new(Progress { last: Some(Instant::now()), has_begun: false })))
     }
 
-    /// The moment; now, while there is no piece that could be taken.
+    /// When somebody last took a piece, or the end; now, while there is no piece that could be taken.
     pub fn at(&self) -> Instant {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last.unwrap_or_else(Instant::now)
+    }
+
+    /// Whether anything of it was taken.
+    pub fn has_begun(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).has_begun
     }
 
     /// Notes that somebody asks, and whether something was there.
     fn note(&self, was_there: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = was_there.then(Instant::now);
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.last = was_there.then(Instant::now);
+        progress.has_begun |= was_there;
     }
 }
 

@@ -32,7 +32,8 @@ mod writer;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row};
 
@@ -48,7 +49,12 @@ pub struct Store {
     writer: Writer,
     /// Idle readers, the last used on top: its page cache is the warm one.
     readers: Mutex<Vec<Connection>>,
+    /// How many closures of [`Store::write_behind`] wait for the disk.
+    behind: Arc<AtomicUsize>,
 }
+
+/// How much may wait for the disk that nobody waits for.
+const BEHIND_MAX: usize = 1_000;
 
 /// One consistent view of the database.
 pub struct ReadTx<'c> {
@@ -74,7 +80,12 @@ impl Store {
         schema::check(path)?;
         let connection = schema::connect(path)?;
         schema::upgrade(&connection)?;
-        Ok(Self { path: path.to_owned(), writer: Writer::start(path, connection), readers: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Writer::start(path, connection),
+            readers: Mutex::default(),
+            behind: Arc::default(),
+        })
     }
 
     /// The database's file.
@@ -116,13 +127,26 @@ impl Store {
 
     /// [`Store::write`] where nothing depends on it: the answer does not wait. What fails is told to the log.
     pub fn write_behind(&self, write: impl FnOnce(&WriteTx<'_>) -> Result<(), Fault> + Send + 'static) {
-        let submitted = self.writer.submit(write, |result| {
+        self.behind.fetch_add(1, Ordering::Relaxed);
+        let behind = Arc::clone(&self.behind);
+        let submitted = self.writer.submit(write, move |result| {
+            behind.fetch_sub(1, Ordering::Relaxed);
             if let Err(why) = result {
                 tracing::error!(%why, "something was not written");
             }
         });
         if let Err(why) = submitted {
+            self.behind.fetch_sub(1, Ordering::Relaxed);
             tracing::error!(%why, "something was not written");
+        }
+    }
+
+    /// Waits, where too much of [`Store::write_behind`] is not on the disk yet, until it is: whoever would add to it goes no
+    /// faster than the disk.
+    pub async fn catch_up(&self) -> Result<(), Fault> {
+        match self.behind.load(Ordering::Relaxed) > BEHIND_MAX {
+            true => self.write(|_| Ok(())).await,
+            false => Ok(()),
         }
     }
 
@@ -189,4 +213,37 @@ fn run(connection: &Connection, sql: &str, doing: &'static str) -> Result<(), Fa
     let mut statement = connection.prepare_cached(sql).map_err(Fault::during(doing))?;
     statement.execute([]).map_err(Fault::during(doing))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use std::task::Poll;
+
+    use super::*;
+    use crate::clock::UnixTime;
+    use crate::oauth::issuer::Issuer;
+
+    #[tokio::test]
+    async fn whoever_adds_to_what_is_behind_goes_no_faster_than_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vestibule.db");
+        schema::create(&path, &Issuer::parse("https://as.test").unwrap(), UnixTime::new(0)).unwrap();
+        let store = Store::open(&path).unwrap();
+        let (go_on, held) = channel::<()>();
+        store.write_behind(move |_| held.recv().map_err(|why| Fault::new("wait", why)));
+        for _ in 1..BEHIND_MAX {
+            store.write_behind(|_| Ok(()));
+        }
+        store.catch_up().await.unwrap();
+        store.write_behind(|_| Ok(()));
+        let mut caught_up = pin!(store.catch_up());
+        let waits = poll_fn(|cx| Poll::Ready(caught_up.as_mut().poll(cx).is_pending())).await;
+        assert!(waits);
+        go_on.send(()).unwrap();
+        caught_up.await.unwrap();
+        assert_eq!(store.behind.load(Ordering::Relaxed), 0);
+    }
 }

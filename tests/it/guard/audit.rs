@@ -41,6 +41,15 @@ async fn a_call_leaves_who_by_what_and_what_and_none_of_its_arguments() {
 }
 
 #[tokio::test]
+async fn a_call_that_arrived_nowhere_was_not_made() {
+    let (behind, server) = world().await;
+    let token = tokens(&server, NOTES).await.access;
+    drop(behind);
+    assert_eq!(server.raw(post("/notes", &token, "", &call("a"))).await.status(), 502);
+    assert_eq!(passed(&server), [""; 0]);
+}
+
+#[tokio::test]
 async fn whoever_is_refused_again_and_again_does_not_fill_the_audit() {
     let (behind, server) = world().await;
     let token = tokens(&server, FILES).await.access;
