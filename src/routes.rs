@@ -31,6 +31,11 @@ async fn beyond(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     match gateway::answer(app, request, now).await {
         Ok(response) => response,
         Err(request) if *request.method() == Method::OPTIONS => preflight(&request, None),
+        // A proxy would ask here in vain, and would not say why.
+        Err(request) if matches!(request.path(), "/verify" | visit::ARRIVAL) => unserved(&request, None).because(
+            "host_is_guarded; mend: something is guarded at this host, so nothing there is this server's own; give what \
+             a proxy asks about a host of its own",
+        ),
         Err(request) => unserved(&request, None),
     }
 }
