@@ -10,6 +10,7 @@ pub mod offer;
 mod passwords;
 pub mod problem;
 mod published;
+mod room;
 pub mod sites;
 mod standings;
 mod verified;
@@ -39,6 +40,7 @@ use browser::Browser;
 use keys::Keys;
 use passwords::Passwords;
 pub use published::Documents;
+pub use room::Room;
 use sites::Sites;
 use standings::Standings;
 pub use standings::{Opened, Opening};
@@ -70,6 +72,8 @@ pub struct App {
     pub chain_key: ChainKey,
     /// Requests to the servers behind the guard.
     pub upstreams: Upstreams,
+    /// For large calls, until it is clear what they call.
+    pub room: Room,
     closing: watch::Sender<bool>,
     keys: Keys,
     offered: Offered,
@@ -91,6 +95,7 @@ impl App {
                 settings.fetch_roots.clone(),
                 Duration::from_secs(settings.upstream_time.as_u32().into()),
             ),
+            room: Room::default(),
             closing: watch::Sender::new(false),
             fetcher: Fetcher::new(names, settings.fetch_networks.clone(), settings.fetch_roots.clone()),
             browser: Browser::new(&issuer),

@@ -10,12 +10,16 @@ use serde_json::Value;
 
 use super::headers::plain_name;
 use super::message::{Message, Messages, Unclear};
+use crate::app::Room;
 use crate::http::{HeaderMap, HeaderValue, RequestBody, Status, is_json};
 use crate::oauth::guard::Rules;
 use crate::oauth::scope::Scope;
 
 /// How much of a body may pass before it is clear what it calls.
 const AHEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// How much of it everybody may have pass.
+const AHEAD_BYTES_FREE: usize = 16 * 1024;
 
 /// How many calls of one body are told to the audit.
 const CALLS_MAX: usize = 20;
@@ -35,6 +39,8 @@ pub(super) enum LookRefusal {
     Unclear(Unclear),
     /// What it calls stands too far behind.
     TooFarBehind,
+    /// Too many others are held already until it is clear what they call.
+    NoRoom,
     /// A header says that it calls something else.
     HeaderDiffers,
     /// It broke off.
@@ -54,6 +60,7 @@ impl LookRefusal {
         match self {
             Self::WrongType => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::TooFarBehind => Status::PAYLOAD_TOO_LARGE,
+            Self::NoRoom => Status::SERVICE_UNAVAILABLE,
             Self::Unclear(_) | Self::HeaderDiffers | Self::Broken => Status::BAD_REQUEST,
             Self::Insufficient { .. } => Status::FORBIDDEN,
         }
@@ -77,6 +84,9 @@ impl LookRefusal {
             Self::TooFarBehind => {
                 "What is called stands too far behind: write method and name before the arguments."
             }
+            Self::NoRoom => {
+                "Too many large calls are looked at just now; try again soon, with method and name before the arguments."
+            }
             Self::HeaderDiffers => "Mcp-Method or Mcp-Name says something else than the body.",
             Self::Broken => "The body of the request broke off, or came too slowly.",
             Self::Insufficient { .. } => "This call needs a scope that the access token does not have.",
@@ -89,6 +99,7 @@ impl LookRefusal {
             Self::WrongType => "call_not_json",
             Self::Unclear(_) => "call_unclear",
             Self::TooFarBehind => "call_too_far_behind",
+            Self::NoRoom => "no_room_for_call",
             Self::HeaderDiffers => "call_differs_from_header",
             Self::Broken => "body_broken",
             Self::Insufficient { .. } => "scope_insufficient",
@@ -176,8 +187,10 @@ pub(super) async fn by_rules(
     allowed: &Scope,
     headers: &HeaderMap,
     mut body: RequestBody,
+    room: &Room,
 ) -> Result<(RequestBody, Seen), LookRefusal> {
     let mut messages = Messages::new();
+    let mut place = None;
     // In one piece: a body in many small ones would take many times its length.
     let mut ahead = BytesMut::new();
     loop {
@@ -211,6 +224,9 @@ pub(super) async fn by_rules(
         }
         if ahead.len() > AHEAD_BYTES_MAX {
             return Err(LookRefusal::TooFarBehind);
+        }
+        if ahead.len() > AHEAD_BYTES_FREE && place.is_none() {
+            place = Some(room.enter().ok_or(LookRefusal::NoRoom)?);
         }
     }
 }

@@ -177,7 +177,7 @@ impl Visit<'_> {
         let Guard { rules, .. } = self.guard;
         let looked = match rules.is_empty() {
             true => look::in_passing(&head.headers, body).await,
-            false => look::by_rules(rules, admitted.scope(), &head.headers, body).await,
+            false => look::by_rules(rules, admitted.scope(), &head.headers, body, &self.app.room).await,
         };
         match looked {
             Ok(looked) => Ok(looked),

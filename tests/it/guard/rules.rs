@@ -209,6 +209,21 @@ async fn what_is_called_has_to_be_near_the_beginning() {
 }
 
 #[tokio::test]
+async fn there_is_room_for_so_many_large_calls_of_which_it_is_not_clear_what_they_call() {
+    let (_behind, server, token) = reader().await;
+    let with = |length: usize| {
+        let text = "x".repeat(length);
+        format!(r#"{{"params":{{"arguments":{{"text":"{text}"}},"name":"list"}},"method":"tools/call"}}"#)
+    };
+    let taken: Vec<_> = std::iter::from_fn(|| server.app.room.enter()).collect();
+    assert_eq!(taken.len(), 256);
+    assert_eq!(send(&server, &token, &with(10_000)).await.status(), 200, "small ones need none");
+    assert_eq!(send(&server, &token, &with(100_000)).await.status(), 503);
+    drop(taken);
+    assert_eq!(send(&server, &token, &with(100_000)).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_large_body_goes_on_as_soon_as_it_is_certain_what_it_calls() {
     let (behind, server, token) = reader().await;
     let mut line = Line::open(server.address).await;
