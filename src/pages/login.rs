@@ -27,6 +27,9 @@ const PURPOSE: &str = "login";
 const WRONG: &str =
     "Wrong name or password. Check the name and type the password again; capital letters count in it.";
 
+const NOBODY_YET: &str = "Nobody can sign in yet. Open the set-up link that the server printed when it started, and make \
+                          the first admin; a start anew prints a fresh one.";
+
 /// Asks for name and password.
 pub async fn get(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
     ask(app, &request, now).unwrap_or_else(|halt| halt.answer(&request))
@@ -69,20 +72,21 @@ impl Waiting {
 }
 
 fn ask(app: &App, request: &Request, now: UnixTime) -> Result<Response, Halt> {
+    let nobody = (!app.store.read(users::has_admin)?).then_some(NOBODY_YET);
     if let Some(visit) = visit::in_url(request)? {
         let waiting = Waiting::visit(app, visit, now)?;
-        return Ok(form(app, request, Status::OK, "", None, Some(&waiting)));
+        return Ok(form(app, request, Status::OK, "", nobody, Some(&waiting)));
     }
     let Some(id) = authorization_in_query(request)? else {
         let signed_in = app.store.read(|tx| app.browser.signed_in(tx, request, now))?;
         return Ok(match signed_in {
             Some(_) => go_to("/account"),
-            None => form(app, request, Status::OK, "", None, None),
+            None => form(app, request, Status::OK, "", nobody, None),
         });
     };
     let waiting = app.store.read(|tx| Waiting::authorization(tx, &id, now))?;
     let waiting = waiting.ok_or(PageRefusal::AuthorizationUnknown)?;
-    Ok(form(app, request, Status::OK, "", None, Some(&waiting)))
+    Ok(form(app, request, Status::OK, "", nobody, Some(&waiting)))
 }
 
 fn form(

@@ -102,6 +102,14 @@ async fn a_link_is_not_used_up_by_looking_and_is_dead_once_it_is_used() {
 }
 
 #[tokio::test]
+async fn while_there_is_no_admin_the_sign_in_says_how_there_will_be_one() {
+    let (server, _link) = without_admin().await;
+    assert!(server.get("/login").send().await.text().contains("Open the set-up link"));
+    let server = Server::start().await;
+    assert!(!server.get("/login").send().await.text().contains("set-up link"));
+}
+
+#[tokio::test]
 async fn a_link_is_dead_after_an_hour() {
     let (server, link) = without_admin().await;
     server.advance(3599);
