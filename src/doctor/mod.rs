@@ -37,7 +37,7 @@ use challenge::Challenged;
 use offer::Offer;
 use reach::{AUTHORIZATION_SERVER, SERVER, reach};
 use resource_metadata::ResourceMetadata;
-use sign_in::{DOCUMENT, SignIn};
+use sign_in::{Comer, Others, SignIn};
 use spelling::origin;
 use step::Notes;
 use token::Client;
@@ -140,13 +140,12 @@ impl Walk<'_> {
             }
         };
         match &registered {
-            Some((client, _)) => {
-                sign_in.authorize(&client.client_id, Step::Authorization, prober, notes).await
-            }
+            Some((client, _)) => sign_in.authorize(Comer::Registered(&client.client_id), prober, notes).await,
             None => notes.skip(Step::Authorization, "no client is registered to ask it"),
         }
+        let others = if registered.is_some() { Others::Register } else { Others::StayUnknown };
         match offer.takes_documents {
-            true => sign_in.authorize(DOCUMENT, Step::ClientDocument, prober, notes).await,
+            true => sign_in.authorize(Comer::Documented(others), prober, notes).await,
             false => notes.skip(Step::ClientDocument, "clients are not named by documents"),
         }
         let client =
