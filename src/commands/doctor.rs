@@ -29,7 +29,8 @@ so walk it from outside as well if cloud clients are to connect. It works with a
 server. One thing is left behind: where clients can register, a client called \"vestibule doctor\" does, and is removed
 again if the server lets it; --no-register leaves that out, and what depends on it.
 
-Exit status: 0 if clients connect, warnings or not; 1 if something keeps them from it; 2 for wrong usage.")]
+Exit status: 0 if clients connect, warnings or not; 1 if something keeps them from it, be it only some, or lets others in;
+2 for wrong usage.")]
 pub(super) struct Args {
     /// The MCP server's URL, as it is given to clients
     #[arg(value_parser = ServerUrl::parse)]

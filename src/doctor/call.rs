@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::document::{Heard, argument, is_html, location, page_title, shortened};
 use super::spelling::{Difference, ServerUrl, share_path};
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::http::{Method, Status};
 use crate::outgoing::{Awaited, Probe, ProbeAnswer, ProbeRefusal, Prober};
 
@@ -100,7 +100,8 @@ fn judge_call(server: &ServerUrl, heard: &Heard, notes: &mut Notes) -> Called {
              front of it: a client needs a 401 in its place.",
         ),
         200..=299 => {
-            notes.fail(
+            notes.fail_with(
+                Harm::Exposure,
                 Step::Call,
                 format!("{status}: there is no authorization in front of this server, anybody may use it"),
                 "Clients take this for a server that needs no sign-in, and so does everybody else who finds the URL.",
@@ -243,7 +244,8 @@ fn judge_stream(heard: &Heard, called: &Called, notes: &mut Notes) {
             "Clients open a stream of events by GET, and older ones begin with it: a login page is no answer to them.",
             "Let the path answer 401 by every method: take the reverse proxy's own login off it also for GET.",
         ),
-        200..=299 => notes.fail(
+        200..=299 => notes.fail_with(
+            Harm::Exposure,
             Step::Stream,
             format!("{status}: a GET needs no token, although a POST does"),
             "Anybody may listen to what the server tells its clients, and older clients take it for a server without \

@@ -44,7 +44,7 @@ use token::Client;
 
 pub use report::{Report, Verdict};
 pub use spelling::ServerUrl;
-pub use step::{Advice, Finding, Mark, Part, Step};
+pub use step::{Advice, Finding, Harm, Mark, Part, Step};
 
 use crate::clock::Clock;
 use crate::outgoing::Prober;

@@ -6,7 +6,7 @@ use super::document::{Document, Heard, argument, is_html, location, page_title, 
 use super::offer::Offer;
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::crypto::digest::to_base64url;
 use crate::crypto::random;
 use crate::http::Method;
@@ -139,7 +139,8 @@ fn judge_authorization(endpoint: &Url, resource: &str, heard: &Heard, notes: &mu
     };
     let status = answer.status.as_u16();
     if sent_back(answer, "code").is_some() {
-        return notes.fail(
+        return notes.fail_with(
+            Harm::Exposure,
             step,
             "it sends a code back without asking anybody",
             "Whoever makes a person's browser open this URL gets a token in their name: any web page can.",
@@ -256,11 +257,9 @@ fn judge_document(heard: &Heard, others: Others, notes: &mut Notes) {
         Ok(answer)
             if matches!(answer.status.as_u16(), 302 | 303 | 307) && sent_back(answer, "error").is_none() =>
         {
-            return notes.ok(step, format!("it knows {DOCUMENT}"));
+            return judge_known(notes);
         }
-        Ok(answer) if answer.status.as_u16() == 200 && is_html(answer) => {
-            return notes.ok(step, format!("it knows {DOCUMENT}"));
-        }
+        Ok(answer) if answer.status.as_u16() == 200 && is_html(answer) => return judge_known(notes),
         Ok(answer) => {
             let title = page_title(answer).map_or(String::new(), |title| format!(" ({title:?})"));
             let error =
@@ -286,4 +285,10 @@ fn judge_document(heard: &Heard, others: Others, notes: &mut Notes) {
             MEND,
         ),
     }
+}
+
+/// A client that is named by its document gets as far as its page, also where none can register.
+fn judge_known(notes: &mut Notes) {
+    notes.ok(Step::ClientDocument, format!("it knows {DOCUMENT}"));
+    notes.confine(Step::Registration, "Clients that name themselves by a document are not concerned.");
 }

@@ -55,6 +55,56 @@ async fn a_verdict_counts_what_keeps_clients_away() {
     assert_eq!((status, out.lines().last()), (Some(1), Some("One thing keeps clients from connecting.")));
 }
 
+/// The exit status, and the verdict as people read it.
+async fn verdict(script: &Script) -> (Option<i32>, String) {
+    let (status, out, _) = run(&["doctor", &script.url(SERVER)]).await;
+    (status, out.lines().last().expect("a verdict").to_owned())
+}
+
+#[tokio::test]
+async fn a_verdict_says_who_is_kept_out() {
+    let script = right().await;
+    script.put("OPTIONS", SERVER, Scripted::status(405));
+    script.put("OPTIONS", "/token", Scripted::status(405));
+    let pages = "Clients connect, but those in a web page do not.";
+    assert_eq!(verdict(&script).await, (Some(1), pages.to_owned()));
+    script.remove("/jwks");
+    let both = "3 things keep clients from connecting, 2 of them only those in a web page.";
+    assert_eq!(verdict(&script).await, (Some(1), both.to_owned()));
+    let report = Walked::of(&script).await.report;
+    let counted = json!({
+        "failures": 3, "clients": 1, "named_clients": 0, "web_pages": 2, "exposures": 0, "warnings": 1,
+    });
+    assert_eq!(report["verdict"], counted);
+
+    let script = right().await;
+    script.put_given("user-agent: openai-mcp", "POST", SERVER, Scripted::status(403));
+    let named = "Clients connect, but not those that one failure names.";
+    assert_eq!(verdict(&script).await, (Some(1), named.to_owned()));
+}
+
+#[tokio::test]
+async fn a_verdict_says_that_a_door_is_open_and_not_that_it_is_shut() {
+    let script = Script::start(Stage::Plain).await;
+    script.put("POST", SERVER, Scripted::json(200, &json!({ "jsonrpc": "2.0", "id": 0, "result": {} })));
+    let open = "Clients connect; one thing lets in whoever should stay out.";
+    assert_eq!(verdict(&script).await, (Some(1), open.to_owned()));
+    let walked = Walked::of(&script).await;
+    assert_eq!(walked.marked("fail")[0]["harm"], "exposure");
+}
+
+#[tokio::test]
+async fn a_registration_that_is_closed_spares_clients_that_are_named_by_a_document() {
+    let script = right().await;
+    let document = with(metadata(&script), "client_id_metadata_document_supported", json!(true));
+    put_document(&script, METADATA, &document);
+    script.put("POST", "/register", Scripted::status(403));
+    let named = "Clients connect, but not those that one failure names.";
+    assert_eq!(verdict(&script).await, (Some(1), named.to_owned()));
+    let spared = "Clients that name themselves by a document are not concerned.";
+    Walked::of(&script).await.fails_at("registration", &["Cursor", spared]);
+}
+
 #[tokio::test]
 async fn wrong_usage_is_2_and_says_how_to_write_it() {
     for arguments in [
