@@ -20,6 +20,8 @@ pub enum Part {
     SignIn,
     /// What a client in a web page needs besides.
     Browser,
+    /// What only a client sees that has a token.
+    Beyond,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
             Self::AuthorizationServer => "The authorization server",
             Self::SignIn => "Becoming known, and signing in",
             Self::Browser => "Clients in a web page (CORS)",
+            Self::Beyond => "Beyond the sign-in",
         }
     }
 }
@@ -140,6 +143,8 @@ steps! {
     CorsRegistration = Browser, "cors.registration", "registration endpoint";
     /// The token endpoint.
     CorsToken = Browser, "cors.token", "token endpoint";
+    /// What a client is there for.
+    Calls = Beyond, "calls", "calls with a token";
 }
 
 impl Serialize for Step {
@@ -347,7 +352,7 @@ mod tests {
     fn parts_follow_one_another_and_no_two_steps_have_one_name() {
         let mut parts: Vec<Part> = Step::ALL.iter().map(|step| step.part()).collect();
         parts.dedup();
-        assert_eq!(parts.len(), 5);
+        assert_eq!(parts.len(), 6);
         let mut ids: Vec<&str> = Step::ALL.iter().map(|step| step.id()).collect();
         ids.sort_unstable();
         ids.dedup();
