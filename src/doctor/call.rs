@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::document::{Heard, argument, is_html, location, page_title, shortened};
+use super::meant;
 use super::spelling::{Difference, ServerUrl, share_path};
 use super::step::{Harm, Notes, Step};
 use crate::http::{Method, Status};
@@ -25,6 +26,8 @@ pub(super) enum Called {
     Challenged(ProbeAnswer),
     /// Anybody may use the server.
     Open,
+    /// There is no MCP server, and what was meant is told: nothing else of this URL is worth a look.
+    Elsewhere,
     /// Anything else.
     Otherwise,
 }
@@ -50,6 +53,14 @@ pub(super) fn initialize(server: &ServerUrl) -> Probe {
 /// Makes the first requests: a call, a stream, and the call again by other names.
 pub(super) async fn call(server: &ServerUrl, prober: &Prober, notes: &mut Notes) -> Called {
     let heard = prober.ask(initialize(server)).await;
+    if let Ok(answer) = &heard
+        && matches!(answer.status.as_u16(), 404 | 405 | 410)
+        && bot_rule(answer).is_none()
+        && let Some(meant) = meant::look(server, prober).await
+    {
+        meant::judge(server, answer.status, &meant, notes);
+        return Called::Elsewhere;
+    }
     let called = judge_call(server, &heard, notes);
     let Ok(first) = heard else { return called };
     let stream = Probe::new(Method::GET, server.url())
@@ -216,7 +227,8 @@ fn judge_refused(answer: &ProbeAnswer, notes: &mut Notes) {
     notes.fail(Step::Call, format!("{status} {}{}", reason(answer.status), titled(answer)), why, mend);
 }
 
-fn reason(status: Status) -> &'static str {
+/// What HTTP calls a status.
+pub(super) fn reason(status: Status) -> &'static str {
     status.canonical_reason().unwrap_or_default()
 }
 

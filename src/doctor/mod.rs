@@ -8,7 +8,8 @@
 //! ```text
 //! reach              name, address, certificate     server_metadata  where the authorization server's is
 //! call               a request without a token      offer            what that says
-//! challenge          what the 401 says              registration     becoming known
+//! meant              where there is no server       registration     becoming known
+//! challenge          what the 401 says
 //! resource_metadata  what the server says of        sign_in, token   the person's page, and what comes of it
 //!                    itself                         cors, clock      what else has to be right
 //! step, report       what was found                 document, spelling  how answers and URLs are read
@@ -19,6 +20,7 @@ mod challenge;
 mod clock;
 mod cors;
 mod document;
+mod meant;
 mod offer;
 mod reach;
 mod registration;
@@ -89,6 +91,7 @@ impl Walk<'_> {
                 clock::judge(Step::Clock, answer.date(), self.clock.now(), notes);
                 challenge::judge(answer, server.url(), notes)
             }
+            Called::Elsewhere => return,
             Called::Open | Called::Otherwise => Challenged::default(),
         };
         let found = resource_metadata::find(server, &called, &challenged, prober, notes).await;

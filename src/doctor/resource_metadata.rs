@@ -14,7 +14,7 @@ use crate::http::Method;
 use crate::outgoing::{Probe, Prober};
 
 /// The well-known name (RFC 9728 3).
-const NAME: &str = "oauth-protected-resource";
+pub(super) const NAME: &str = "oauth-protected-resource";
 
 /// So many scopes a person still reads, and no server needs more.
 pub(super) const SCOPES_MAX: usize = 20;
