@@ -150,7 +150,10 @@ impl Walk<'_> {
             Some((client, _)) => sign_in.authorize(Comer::Registered(&client.client_id), prober, notes).await,
             None => notes.skip(Step::Authorization, "no client is registered to ask it"),
         }
-        let others = if registered.is_some() { Others::Register } else { Others::StayUnknown };
+        let others = match (&registered, &offer.registration, self.registration) {
+            (Some(_), ..) | (None, Some(_), Registration::LeaveOut) => Others::Register,
+            (None, None, _) | (None, Some(_), Registration::Try) => Others::StayUnknown,
+        };
         match offer.takes_documents {
             true => sign_in.authorize(Comer::Documented(others), prober, notes).await,
             false => notes.skip(Step::ClientDocument, "clients are not named by documents"),

@@ -28,9 +28,9 @@ pub(super) enum Comer<'a> {
 /// The clients that are named by no document.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Others {
-    /// They register, as one has just done.
+    /// They register, as one has just done, or as far as anybody has tried.
     Register,
-    /// None has registered.
+    /// None can register.
     StayUnknown,
 }
 
@@ -281,7 +281,7 @@ fn judge_document(heard: &Heard, others: Others, notes: &mut Notes) {
             step,
             seen,
             "Where client metadata documents are promised, Claude, Claude Code, ChatGPT, VS Code and Codex come with one and \
-             do not register; the server could not get or use it, and no client has registered here either.",
+             do not register; the server could not get or use it, and no client can register here either.",
             MEND,
         ),
     }

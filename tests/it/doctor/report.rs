@@ -94,6 +94,39 @@ async fn a_verdict_says_that_a_door_is_open_and_not_that_it_is_shut() {
 }
 
 #[tokio::test]
+async fn a_failure_says_whom_it_harms() {
+    let key = json!({ "keys": [{ "kty": "EC", "use": "sig", "d": "x" }] });
+    let back = "http://localhost:3118/callback?code=x";
+    for (method, path, line, harm) in [
+        ("GET", SERVER, Scripted::status(200), "exposure"),
+        ("GET", "/jwks", Scripted::json(200, &key), "exposure"),
+        ("POST", "/token", Scripted::json(200, &json!({ "access_token": "x" })), "exposure"),
+        ("GET", "/jwks", Scripted::status(404), "clients"),
+        ("POST", "/token", Scripted::status(404), "clients"),
+        ("OPTIONS", "/token", Scripted::status(404), "web_pages"),
+    ] {
+        let script = right().await;
+        script.put(method, path, line);
+        assert_eq!(Walked::of(&script).await.marked("fail")[0]["harm"], harm, "{method} {path}");
+    }
+    let script = right().await;
+    let document = with(metadata(&script), "authorization_response_iss_parameter_supported", Value::Null);
+    put_document(&script, METADATA, &document);
+    script.put("GET", "/authorize", Scripted::redirect(302, back));
+    assert_eq!(Walked::of(&script).await.marked("fail")[0]["harm"], "exposure");
+
+    let slash = with(resource_metadata(&script), "resource", json!(script.url("/mcp/")));
+    let parent = with(resource_metadata(&script), "resource", json!(script.url("/")));
+    let other = with(resource_metadata(&script), "resource", json!(script.url("/other")));
+    for (document, harm) in [(slash, "named_clients"), (parent, "named_clients"), (other, "clients")] {
+        put_document(&script, RESOURCE_METADATA, &document);
+        let walked = Walked::of(&script).await;
+        let failed = walked.marked("fail");
+        assert_eq!((&failed[0]["step"], &failed[0]["harm"]), (&json!("resource"), &json!(harm)));
+    }
+}
+
+#[tokio::test]
 async fn a_registration_that_is_closed_spares_clients_that_are_named_by_a_document() {
     let script = right().await;
     let document = with(metadata(&script), "client_id_metadata_document_supported", json!(true));

@@ -135,6 +135,8 @@ async fn a_document_that_the_server_cannot_use_keeps_nobody_out_who_registers() 
         ],
     );
     assert!(walked.seen("registration").starts_with("ok: 201"));
+    let walked = walk(&format!("{}/notes", server.issuer), &["--no-register"]).await;
+    walked.warns_at("client_document", &["Clients that register are not concerned"]);
 }
 
 #[tokio::test]
