@@ -26,10 +26,12 @@ Examples:
 
 The URL is walked as Claude, VS Code and the SDKs do, up to the page at which a person would sign in: from this machine,
 so walk it from outside as well if cloud clients are to connect. It works with any MCP server and any authorization
-server. One thing is left behind: where clients can register, a client called \"vestibule doctor\" does, and is removed
-again if the server lets it; --no-register leaves that out, and what depends on it.
+server. Without a token no tool is called: that clients connect does not say that the server behind a guard runs.
+One thing is left behind: where clients can register, a client called \"vestibule doctor\" does, and is removed again if
+the server lets it; --no-register leaves that out, and what depends on it.
 
-Exit status: 0 if clients connect, warnings or not; 1 if something keeps them from it; 2 for wrong usage.")]
+Exit status: 0 if clients connect, warnings or not; 1 if something keeps them from it, be it only some, or lets others in;
+2 for wrong usage.")]
 pub(super) struct Args {
     /// The MCP server's URL, as it is given to clients
     #[arg(value_parser = ServerUrl::parse)]

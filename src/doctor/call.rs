@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::document::{Heard, argument, is_html, location, page_title, shortened};
+use super::meant;
 use super::spelling::{Difference, ServerUrl, share_path};
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::http::{Method, Status};
 use crate::outgoing::{Awaited, Probe, ProbeAnswer, ProbeRefusal, Prober};
 
@@ -25,6 +26,8 @@ pub(super) enum Called {
     Challenged(ProbeAnswer),
     /// Anybody may use the server.
     Open,
+    /// There is no MCP server, and what was meant is told: nothing else of this URL is worth a look.
+    Elsewhere,
     /// Anything else.
     Otherwise,
 }
@@ -50,6 +53,14 @@ pub(super) fn initialize(server: &ServerUrl) -> Probe {
 /// Makes the first requests: a call, a stream, and the call again by other names.
 pub(super) async fn call(server: &ServerUrl, prober: &Prober, notes: &mut Notes) -> Called {
     let heard = prober.ask(initialize(server)).await;
+    if let Ok(answer) = &heard
+        && matches!(answer.status.as_u16(), 404 | 405 | 410)
+        && bot_rule(answer).is_none()
+        && let Some(meant) = meant::look(server, prober).await
+    {
+        meant::judge(server, answer.status, &meant, notes);
+        return Called::Elsewhere;
+    }
     let called = judge_call(server, &heard, notes);
     let Ok(first) = heard else { return called };
     let stream = Probe::new(Method::GET, server.url())
@@ -100,7 +111,8 @@ fn judge_call(server: &ServerUrl, heard: &Heard, notes: &mut Notes) -> Called {
              front of it: a client needs a 401 in its place.",
         ),
         200..=299 => {
-            notes.fail(
+            notes.fail_with(
+                Harm::Exposure,
                 Step::Call,
                 format!("{status}: there is no authorization in front of this server, anybody may use it"),
                 "Clients take this for a server that needs no sign-in, and so does everybody else who finds the URL.",
@@ -215,7 +227,8 @@ fn judge_refused(answer: &ProbeAnswer, notes: &mut Notes) {
     notes.fail(Step::Call, format!("{status} {}{}", reason(answer.status), titled(answer)), why, mend);
 }
 
-fn reason(status: Status) -> &'static str {
+/// What HTTP calls a status.
+pub(super) fn reason(status: Status) -> &'static str {
     status.canonical_reason().unwrap_or_default()
 }
 
@@ -243,7 +256,8 @@ fn judge_stream(heard: &Heard, called: &Called, notes: &mut Notes) {
             "Clients open a stream of events by GET, and older ones begin with it: a login page is no answer to them.",
             "Let the path answer 401 by every method: take the reverse proxy's own login off it also for GET.",
         ),
-        200..=299 => notes.fail(
+        200..=299 => notes.fail_with(
+            Harm::Exposure,
             Step::Stream,
             format!("{status}: a GET needs no token, although a POST does"),
             "Anybody may listen to what the server tells its clients, and older clients take it for a server without \

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::spelling::{inserted, is_secure, origin};
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::http::{Challenge, challenges};
 use crate::outgoing::ProbeAnswer;
 
@@ -106,7 +106,8 @@ fn judge_metadata(bearer: &Challenge, server: &Url, header: &str, notes: &mut No
             ),
         );
     } else if origin(&url) != origin(server) {
-        notes.fail(
+        notes.fail_with(
+            Harm::NamedClients,
             Step::Challenge,
             format!("resource_metadata is at {}, and the server at {}", origin(&url), origin(server)),
             "Clients built on rmcp (Codex, Goose) take it from the server's own origin only, so that nobody else can speak \

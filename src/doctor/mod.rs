@@ -8,7 +8,8 @@
 //! ```text
 //! reach              name, address, certificate     server_metadata  where the authorization server's is
 //! call               a request without a token      offer            what that says
-//! challenge          what the 401 says              registration     becoming known
+//! meant              where there is no server       registration     becoming known
+//! challenge          what the 401 says
 //! resource_metadata  what the server says of        sign_in, token   the person's page, and what comes of it
 //!                    itself                         cors, clock      what else has to be right
 //! step, report       what was found                 document, spelling  how answers and URLs are read
@@ -19,6 +20,7 @@ mod challenge;
 mod clock;
 mod cors;
 mod document;
+mod meant;
 mod offer;
 mod reach;
 mod registration;
@@ -37,14 +39,14 @@ use challenge::Challenged;
 use offer::Offer;
 use reach::{AUTHORIZATION_SERVER, SERVER, reach};
 use resource_metadata::ResourceMetadata;
-use sign_in::{DOCUMENT, SignIn};
+use sign_in::{Comer, Others, SignIn};
 use spelling::origin;
 use step::Notes;
 use token::Client;
 
 pub use report::{Report, Verdict};
 pub use spelling::ServerUrl;
-pub use step::{Advice, Finding, Mark, Part, Step};
+pub use step::{Advice, Finding, Harm, Mark, Part, Step};
 
 use crate::clock::Clock;
 use crate::outgoing::Prober;
@@ -62,6 +64,10 @@ pub enum Registration {
 pub async fn walk(server: &ServerUrl, registration: Registration, prober: &Prober, clock: &Clock) -> Report {
     let mut notes = Notes::default();
     Walk { server, registration, prober, clock }.go(&mut notes).await;
+    notes.skip(
+        Step::Calls,
+        "not made, for want of a token: whether the server answers them, and its tools work, is not known",
+    );
     Report::new(server.typed(), notes.into_findings())
 }
 
@@ -85,6 +91,7 @@ impl Walk<'_> {
                 clock::judge(Step::Clock, answer.date(), self.clock.now(), notes);
                 challenge::judge(answer, server.url(), notes)
             }
+            Called::Elsewhere => return,
             Called::Open | Called::Otherwise => Challenged::default(),
         };
         let found = resource_metadata::find(server, &called, &challenged, prober, notes).await;
@@ -140,13 +147,15 @@ impl Walk<'_> {
             }
         };
         match &registered {
-            Some((client, _)) => {
-                sign_in.authorize(&client.client_id, Step::Authorization, prober, notes).await
-            }
+            Some((client, _)) => sign_in.authorize(Comer::Registered(&client.client_id), prober, notes).await,
             None => notes.skip(Step::Authorization, "no client is registered to ask it"),
         }
+        let others = match (&registered, &offer.registration, self.registration) {
+            (Some(_), ..) | (None, Some(_), Registration::LeaveOut) => Others::Register,
+            (None, None, _) | (None, Some(_), Registration::Try) => Others::StayUnknown,
+        };
         match offer.takes_documents {
-            true => sign_in.authorize(DOCUMENT, Step::ClientDocument, prober, notes).await,
+            true => sign_in.authorize(Comer::Documented(others), prober, notes).await,
             false => notes.skip(Step::ClientDocument, "clients are not named by documents"),
         }
         let client =

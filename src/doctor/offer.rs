@@ -7,7 +7,7 @@ use super::document::{Document, Heard};
 use super::resource_metadata::{TYPES_MEND, TYPES_WHY, get, judge_length};
 use super::server_metadata::ServerMetadata;
 use super::spelling::{is_secure, origin};
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::outgoing::Prober;
 
 /// The members that are lists.
@@ -291,7 +291,8 @@ fn judge_keys(url: &Url, heard: &Heard, notes: &mut Notes) {
     };
     let keys = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if keys.iter().any(|key| PRIVATE.iter().any(|name| key.get(name).is_some())) {
-        return notes.fail(
+        return notes.fail_with(
+            Harm::Exposure,
             Step::Keys,
             format!("{url} shows a private key"),
             "Whoever has read it can make tokens that every MCP server here accepts.",

@@ -9,12 +9,12 @@ use super::document::{Document, Heard, NoDocument, shortened};
 use super::spelling::{
     Difference, ServerUrl, at_root, inserted, is_loopback, is_secure, is_special_address, origin,
 };
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::http::Method;
 use crate::outgoing::{Probe, Prober};
 
 /// The well-known name (RFC 9728 3).
-const NAME: &str = "oauth-protected-resource";
+pub(super) const NAME: &str = "oauth-protected-resource";
 
 /// So many scopes a person still reads, and no server needs more.
 pub(super) const SCOPES_MAX: usize = 20;
@@ -219,13 +219,15 @@ fn judge_resource(server: &ServerUrl, document: &Document, notes: &mut Notes) ->
             "Clients that compare text, as claude.ai and Gemini CLI, may take it for another server.",
             mend,
         ),
-        Difference::Parent => notes.fail(
+        Difference::Parent => notes.fail_with(
+            Harm::NamedClients,
             Step::Resource,
             seen,
             "The SDKs accept a URL above the server's; claude.ai, VS Code and Gemini CLI want the server's own, and stop.",
             mend,
         ),
-        Difference::TrailingSlash => notes.fail(
+        Difference::TrailingSlash => notes.fail_with(
+            Harm::NamedClients,
             Step::Resource,
             seen,
             "claude.ai, VS Code and Gemini CLI compare the two and stop, so that no token is got for another server.",
@@ -282,7 +284,8 @@ fn judge_authorization_servers(server: &ServerUrl, document: &Document, notes: &
             "Name the URL by which clients reach the authorization server (of Vestibule: --issuer https://...).",
         );
     } else if is_special_address(&url) && !is_loopback(&url) {
-        notes.fail(
+        notes.fail_with(
+            Harm::NamedClients,
             step,
             format!("{issuer} names an address of no public network in place of a name"),
             "Clients built on rmcp (Codex, Goose) refuse such an address outright; a name that leads to it they accept.",

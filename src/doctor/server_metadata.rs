@@ -12,7 +12,7 @@ use crate::http::Method;
 use crate::outgoing::{Probe, Prober};
 
 /// RFC 8414 3.
-const OAUTH: &str = "oauth-authorization-server";
+pub(super) const OAUTH: &str = "oauth-authorization-server";
 /// OpenID Connect Discovery 4.
 const OPENID: &str = "openid-configuration";
 

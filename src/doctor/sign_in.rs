@@ -6,7 +6,7 @@ use super::document::{Document, Heard, argument, is_html, location, page_title, 
 use super::offer::Offer;
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::crypto::digest::to_base64url;
 use crate::crypto::random;
 use crate::http::Method;
@@ -14,7 +14,25 @@ use crate::oauth::pkce::PkceVerifier;
 use crate::outgoing::{Probe, ProbeAnswer, Prober};
 
 /// The client that Anthropic publishes a document of; where documents are taken, its name is enough.
-pub(super) const DOCUMENT: &str = "https://claude.ai/oauth/claude-code-client-metadata";
+const DOCUMENT: &str = "https://claude.ai/oauth/claude-code-client-metadata";
+
+/// Who comes to sign a person in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Comer<'a> {
+    /// A client that has just registered.
+    Registered(&'a str),
+    /// The client of [`DOCUMENT`].
+    Documented(Others),
+}
+
+/// The clients that are named by no document.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Others {
+    /// They register, as one has just done, or as far as anybody has tried.
+    Register,
+    /// None can register.
+    StayUnknown,
+}
 
 /// One client at one resource.
 pub(super) struct SignIn<'a> {
@@ -38,8 +56,12 @@ impl<'a> SignIn<'a> {
     }
 
     /// Sends a person to the authorization endpoint, and looks at the page that they would see.
-    pub(super) async fn authorize(&self, client_id: &str, step: Step, prober: &Prober, notes: &mut Notes) {
+    pub(super) async fn authorize(&self, comer: Comer<'_>, prober: &Prober, notes: &mut Notes) {
         let Some(endpoint) = &self.offer.authorization else { return };
+        let client_id = match comer {
+            Comer::Registered(id) => id,
+            Comer::Documented(_) => DOCUMENT,
+        };
         let state = to_base64url(&random::bytes::<16>());
         let mut url = endpoint.clone();
         {
@@ -65,9 +87,9 @@ impl<'a> SignIn<'a> {
                 heard = told;
             }
         }
-        match step {
-            Step::ClientDocument => judge_document(&heard, notes),
-            _ => {
+        match comer {
+            Comer::Documented(others) => judge_document(&heard, others, notes),
+            Comer::Registered(_) => {
                 if let Ok(answer) = &heard {
                     self.judge_iss(answer, notes);
                 }
@@ -117,7 +139,8 @@ fn judge_authorization(endpoint: &Url, resource: &str, heard: &Heard, notes: &mu
     };
     let status = answer.status.as_u16();
     if sent_back(answer, "code").is_some() {
-        return notes.fail(
+        return notes.fail_with(
+            Harm::Exposure,
             step,
             "it sends a code back without asking anybody",
             "Whoever makes a person's browser open this URL gets a token in their name: any web page can.",
@@ -226,17 +249,17 @@ fn judge_refused(step: Step, endpoint: &Url, resource: &str, answer: &ProbeAnswe
 }
 
 /// The same for a client that is named by its document, which the server has to fetch first.
-fn judge_document(heard: &Heard, notes: &mut Notes) {
+fn judge_document(heard: &Heard, others: Others, notes: &mut Notes) {
+    const MEND: &str = "Let the authorization server reach the internet by https, and see its log for why the document was \
+                        refused; or promise none, and these clients register too (in Vestibule: --client-documents off).";
     let step = Step::ClientDocument;
     let seen = match heard {
         Ok(answer)
             if matches!(answer.status.as_u16(), 302 | 303 | 307) && sent_back(answer, "error").is_none() =>
         {
-            return notes.ok(step, format!("it knows {DOCUMENT}"));
+            return judge_known(notes);
         }
-        Ok(answer) if answer.status.as_u16() == 200 && is_html(answer) => {
-            return notes.ok(step, format!("it knows {DOCUMENT}"));
-        }
+        Ok(answer) if answer.status.as_u16() == 200 && is_html(answer) => return judge_known(notes),
         Ok(answer) => {
             let title = page_title(answer).map_or(String::new(), |title| format!(" ({title:?})"));
             let error =
@@ -245,12 +268,27 @@ fn judge_document(heard: &Heard, notes: &mut Notes) {
         }
         Err(why) => format!("{why} for {DOCUMENT}"),
     };
-    notes.fail(
-        step,
-        seen,
-        "Where client metadata documents are promised, Claude, Claude Code, ChatGPT, VS Code and Codex come with one and do \
-         not register; the server could not get or use it.",
-        "Let the authorization server reach the internet by https, and see its log for why the document was refused; or \
-         promise none, and clients register (in Vestibule: --client-documents off).",
-    );
+    match others {
+        Others::Register => notes.warn(
+            step,
+            seen,
+            "Clients that register are not concerned. Claude, Claude Code, ChatGPT, VS Code and Codex name themselves by a document \
+             where documents are promised, and register only where they are not: each does not connect while the server \
+             cannot get or use its document.",
+            MEND,
+        ),
+        Others::StayUnknown => notes.fail(
+            step,
+            seen,
+            "Where client metadata documents are promised, Claude, Claude Code, ChatGPT, VS Code and Codex come with one and \
+             do not register; the server could not get or use it, and no client can register here either.",
+            MEND,
+        ),
+    }
+}
+
+/// A client that is named by its document gets as far as its page, also where none can register.
+fn judge_known(notes: &mut Notes) {
+    notes.ok(Step::ClientDocument, format!("it knows {DOCUMENT}"));
+    notes.confine(Step::Registration, "Clients that name themselves by a document are not concerned.");
 }

@@ -20,6 +20,8 @@ pub enum Part {
     SignIn,
     /// What a client in a web page needs besides.
     Browser,
+    /// What only a client sees that has a token.
+    Beyond,
 }
 
 impl Part {
@@ -31,6 +33,7 @@ impl Part {
             Self::AuthorizationServer => "The authorization server",
             Self::SignIn => "Becoming known, and signing in",
             Self::Browser => "Clients in a web page (CORS)",
+            Self::Beyond => "Beyond the sign-in",
         }
     }
 }
@@ -140,6 +143,8 @@ steps! {
     CorsRegistration = Browser, "cors.registration", "registration endpoint";
     /// The token endpoint.
     CorsToken = Browser, "cors.token", "token endpoint";
+    /// What a client is there for.
+    Calls = Beyond, "calls", "calls with a token";
 }
 
 impl Serialize for Step {
@@ -156,10 +161,35 @@ pub enum Mark {
     Ok,
     /// Some client may stumble, or stumbles where the owner may want it to.
     Warn,
-    /// Some client does not connect.
+    /// Some client does not connect, or somebody does who should not.
     Fail,
     /// It was not made.
     Skipped,
+}
+
+/// What a failure does, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Harm {
+    /// It keeps clients out, whatever their kind.
+    Clients,
+    /// It keeps out those clients alone that it names; others connect.
+    NamedClients,
+    /// It keeps out clients in a web page alone; programs connect.
+    WebPages,
+    /// It keeps no client out, and lets in whoever should not come in.
+    Exposure,
+}
+
+impl Harm {
+    /// What most failures at a step do.
+    const fn of(step: Step) -> Self {
+        match (step, step.part()) {
+            (_, Part::Browser) => Self::WebPages,
+            (Step::Agents | Step::ServerAgents, _) => Self::NamedClients,
+            _ => Self::Clients,
+        }
+    }
 }
 
 /// What was found at a step.
@@ -171,6 +201,9 @@ pub struct Finding {
     seen: String,
     #[serde(flatten)]
     advice: Option<Advice>,
+    /// What it does, if it is a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    harm: Option<Harm>,
 }
 
 /// What comes with every warning and every failure.
@@ -201,6 +234,11 @@ impl Finding {
     /// What comes with a warning or a failure.
     pub const fn advice(&self) -> Option<&Advice> {
         self.advice.as_ref()
+    }
+
+    /// What a failure does, and to whom.
+    pub const fn harm(&self) -> Option<Harm> {
+        self.harm
     }
 }
 
@@ -233,7 +271,33 @@ impl Notes {
         why: impl Into<String>,
         mend: impl Into<String>,
     ) {
+        self.fail_with(Harm::of(step), step, seen, why, mend);
+    }
+
+    /// A failure that does something else than most at its step.
+    pub(super) fn fail_with(
+        &mut self,
+        harm: Harm,
+        step: Step,
+        seen: impl Into<String>,
+        why: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
         self.note(step, Mark::Fail, seen.into(), Some((why.into(), mend.into())));
+        if let Some(finding) = self.0.last_mut() {
+            finding.harm = Some(harm);
+        }
+    }
+
+    /// What failed at a step keeps fewer clients out than it says, as has been seen since: who is `spared` is told.
+    pub(super) fn confine(&mut self, step: Step, spared: &str) {
+        let failed = self.0.iter_mut().filter(|finding| finding.step == step && finding.mark == Mark::Fail);
+        for finding in failed {
+            finding.harm = Some(Harm::NamedClients);
+            if let Some(advice) = &mut finding.advice {
+                advice.why = format!("{} {spared}", advice.why);
+            }
+        }
     }
 
     /// The step is not made, and why.
@@ -245,7 +309,7 @@ impl Notes {
     fn note(&mut self, step: Step, mark: Mark, seen: String, advice: Option<(String, String)>) {
         let told = |text: String| cut(&text, TEXT_CHARS_MAX);
         let advice = advice.map(|(why, mend)| Advice { why: told(why), mend: told(mend) });
-        self.0.push(Finding { step, mark, seen: told(seen), advice });
+        self.0.push(Finding { step, mark, seen: told(seen), advice, harm: None });
     }
 
     /// Whether nothing was noted at a step.
@@ -288,7 +352,7 @@ mod tests {
     fn parts_follow_one_another_and_no_two_steps_have_one_name() {
         let mut parts: Vec<Part> = Step::ALL.iter().map(|step| step.part()).collect();
         parts.dedup();
-        assert_eq!(parts.len(), 5);
+        assert_eq!(parts.len(), 6);
         let mut ids: Vec<&str> = Step::ALL.iter().map(|step| step.id()).collect();
         ids.sort_unstable();
         ids.dedup();

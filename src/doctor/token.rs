@@ -6,7 +6,7 @@ use url::form_urlencoded;
 use super::document::{Document, Heard, NoDocument, argument, location, page_title, shortened};
 use super::registration::{REDIRECT_URI, error_of};
 use super::resource_metadata::ResourceMetadata;
-use super::step::{Notes, Step};
+use super::step::{Harm, Notes, Step};
 use crate::crypto::digest::to_base64url;
 use crate::crypto::random;
 use crate::http::Method;
@@ -122,7 +122,8 @@ fn judge_error(
     let status = answer.status.as_u16();
     let seen = format!("{status}{}", error_of(answer));
     match (document.text("error"), client) {
-        (None, _) if answer.status.is_success() => notes.fail(
+        (None, _) if answer.status.is_success() => notes.fail_with(
+            Harm::Exposure,
             STEP,
             format!("{status} for a code that nobody issued"),
             "Whoever makes a code up gets a token.",

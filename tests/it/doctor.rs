@@ -2,6 +2,7 @@
 //! thing wrong. Each thing is named at its step, with who stumbles and what mends it, and nothing else is.
 
 mod authorization_server;
+mod meant;
 mod names;
 mod report;
 mod resource;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use vestibule::config::KEYS;
-use vestibule::doctor::{Part, Step};
+use vestibule::doctor::{Part, Step, Verdict};
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
@@ -38,6 +38,7 @@ fn the_sample_of_the_doctor_has_the_steps_that_it_makes() {
     let (sample, _) = rest.split_once("```").expect("the sample's end");
     let mut part: Option<Part> = None;
     let mut made = 0;
+    let mut verdict = Verdict::default();
     for line in sample.lines() {
         if let Some(step) = Step::ALL.iter().find(|step| line == step.part().title()) {
             part = Some(step.part());
@@ -48,7 +49,15 @@ fn the_sample_of_the_doctor_has_the_steps_that_it_makes() {
             |step: &&Step| Some(step.part()) == part && told.starts_with(&format!("{}  ", step.title()));
         assert!(Step::ALL.iter().any(|step| is_made(&step)), "no such step: {line}");
         made += 1;
+        if line.starts_with("  fail") {
+            verdict.failures += 1;
+            match part {
+                Some(Part::Browser) => verdict.web_pages += 1,
+                _ => verdict.clients += 1,
+            }
+        }
     }
+    assert_eq!(sample.lines().last(), Some(verdict.to_string().as_str()));
     assert!(made > 5, "{sample}");
 }
 

@@ -118,16 +118,38 @@ async fn an_answer_without_the_iss_that_was_promised() {
 }
 
 #[tokio::test]
-async fn a_document_that_the_server_cannot_use() {
-    let script = right().await;
-    put_document(
-        &script,
-        METADATA,
-        &with(metadata(&script), "client_id_metadata_document_supported", json!(true)),
+async fn a_document_that_the_server_cannot_use_keeps_nobody_out_who_registers() {
+    let house = House::new();
+    // Refused without a look at the internet, as it is refused without a way there.
+    let flags = ["--guard", "notes=http://127.0.0.1:9/mcp", "--client-document-hosts-refused", "claude.ai"];
+    let server = house.serve("127.0.0.1:0", &flags);
+    let walked = walk(&format!("{}/notes", server.issuer), &[]).await;
+    walked.warns_at(
+        "client_document",
+        &[
+            "for https://claude.ai/",
+            "Clients that register are not concerned",
+            "Claude Code",
+            "register only where they are not",
+            "--client-documents off",
+        ],
     );
+    assert!(walked.seen("registration").starts_with("ok: 201"));
+    let walked = walk(&format!("{}/notes", server.issuer), &["--no-register"]).await;
+    walked.warns_at("client_document", &["Clients that register are not concerned"]);
+}
+
+#[tokio::test]
+async fn a_document_that_the_server_cannot_use_where_nobody_registers() {
+    let script = right().await;
+    let document = with(metadata(&script), "client_id_metadata_document_supported", json!(true));
+    put_document(&script, METADATA, &document);
+    script.put("POST", "/register", Scripted::status(403));
     script.put("GET", "/authorize", Scripted::html(503, "Cannot be read"));
-    let words: &[&str] = &["503 (\"Cannot be read\")", "--client-documents off"];
-    Walked::of(&script).await.fails_at_all(&[("authorization", &["503"]), ("client_document", words)]);
+    let words: &[&str] = &["503 (\"Cannot be read\")", "Claude Code", "--client-documents off"];
+    Walked::of(&script)
+        .await
+        .fails_at_all(&[("registration", &["403: registration is closed"]), ("client_document", words)]);
 }
 
 #[tokio::test]
