@@ -10,14 +10,14 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::failure::Failure;
-use super::super::{resource, words};
-use crate::clock::Seconds;
+use super::super::resource::parts::{Entry, Lifetime, Parts, People, Stand};
+use super::super::words;
 use crate::oauth::client::KeySource;
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::guard::Identity;
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::redirect_uri::RedirectUri;
-use crate::oauth::resource::{Admission, Resource, ResourceUri};
+use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::Scope;
 use crate::oauth::secret::SecretHash;
 use crate::store::users::Role;
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     /// The people.
     pub(super) users: Vec<WantedUser>,
     /// The servers, each with the names of those whom it admits.
-    pub(super) resources: Vec<(Resource, Vec<UserName>)>,
+    pub(super) resources: Vec<Entry>,
     /// The clients.
     pub(super) clients: Vec<WantedClient>,
 }
@@ -252,30 +252,26 @@ fn user(entry: &UserEntry, directory: &Path) -> Result<WantedUser, Failure> {
     })
 }
 
-fn server(entry: &ResourceEntry) -> Result<(Resource, Vec<UserName>), Failure> {
+fn server(entry: &ResourceEntry) -> Result<Entry, Failure> {
     let uri = words::resource_uri(&entry.uri)?;
-    let names = entry
-        .users
-        .iter()
-        .flatten()
-        .map(|name| words::user_name(name))
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let lifetime: Option<Seconds> = match &entry.token_lifetime {
+    let names = |names: &Vec<String>| {
+        names.iter().map(|name| words::user_name(name)).collect::<Result<_, _>>().map(People::Listed)
+    };
+    let lifetime = match &entry.token_lifetime {
         None => None,
         Some(Span::Number(seconds)) => Some(words::token_lifetime(&seconds.to_string())?),
         Some(Span::Text(text)) => Some(words::token_lifetime(text)?),
     };
-    let identity = if entry.identity_token { Identity::HeadersAndToken } else { Identity::Headers };
-    let guard = words::guard(entry.upstream.as_deref(), &entry.require, identity)?;
-    let resource = Resource {
-        name: entry.name.as_deref().map_or_else(|| Ok(resource::default_name(&uri)), words::display_name)?,
-        scopes: resource::with_needed(entry.scopes.scope()?, guard.as_ref()),
-        admission: if entry.users.is_some() { Admission::Listed } else { Admission::Everyone },
-        token_lifetime: lifetime,
-        guard,
-        uri,
+    let parts = Parts {
+        name: entry.name.as_deref().map(words::display_name).transpose()?,
+        scopes: Some(entry.scopes.scope()?),
+        people: entry.users.as_ref().map(names).transpose()?,
+        stand: entry.upstream.as_deref().map(words::upstream).transpose()?.map(Stand::Before),
+        rules: Some(words::rules(&entry.require)?),
+        identity: entry.identity_token.then_some(Identity::HeadersAndToken),
+        lifetime: lifetime.map(Lifetime::Own),
     };
-    Ok((resource, names.into_iter().collect()))
+    parts.upon(uri, None)
 }
 
 fn client(entry: &ClientEntry, directory: &Path) -> Result<WantedClient, Failure> {

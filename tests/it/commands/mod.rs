@@ -4,6 +4,7 @@ mod apply;
 mod client;
 mod database;
 mod people;
+mod resource_set;
 mod serving;
 
 use std::fs;
@@ -204,6 +205,7 @@ fn every_help_explains_itself_and_the_ones_that_change_things_by_example() {
         "serve",
         "user add",
         "resource add",
+        "resource set",
         "client add",
         "key rotate",
         "audit",

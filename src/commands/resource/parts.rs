@@ -1,0 +1,248 @@
+//! What is said of a resource, by flags or in a file, and what becomes of the resource with it. What is not said stays
+//! as it is; of a new resource, it is as by default.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::super::answer::plain;
+use super::super::failure::Failure;
+use crate::clock::Seconds;
+use crate::config::span;
+use crate::oauth::guard::{Guard, Identity, Rule, Rules, UpstreamUrl};
+use crate::oauth::ids::UserName;
+use crate::oauth::resource::{Admission, Resource, ResourceUri};
+use crate::oauth::scope::Scope;
+
+/// A resource, and the names of those whom it admits where it does not admit everybody.
+pub(in crate::commands) type Entry = (Resource, Vec<UserName>);
+
+/// What is said of a resource; `None`: nothing.
+#[derive(Default)]
+pub(in crate::commands) struct Parts {
+    /// What people call it.
+    pub(in crate::commands) name: Option<String>,
+    /// The scopes that it knows.
+    pub(in crate::commands) scopes: Option<Scope>,
+    /// Who may have tokens for it.
+    pub(in crate::commands) people: Option<People>,
+    /// Whether this server stands in front of it.
+    pub(in crate::commands) stand: Option<Stand>,
+    /// What its calls need.
+    pub(in crate::commands) rules: Option<Rules>,
+    /// How the server behind learns who calls.
+    pub(in crate::commands) identity: Option<Identity>,
+    /// How long its access tokens live.
+    pub(in crate::commands) lifetime: Option<Lifetime>,
+}
+
+/// Who may have tokens.
+pub(in crate::commands) enum People {
+    /// Every user.
+    Everyone,
+    /// These.
+    Listed(BTreeSet<UserName>),
+}
+
+/// Whether this server stands in front of a resource.
+pub(in crate::commands) enum Stand {
+    /// It does, and the requests go on to there.
+    Before(UpstreamUrl),
+    /// It does not.
+    Aside,
+}
+
+/// How long access tokens live.
+pub(in crate::commands) enum Lifetime {
+    /// As long as this.
+    Own(Seconds),
+    /// As long as the setting says.
+    OfSettings,
+}
+
+/// A part of something, as it was and as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::commands) struct Difference {
+    /// Which part, in the words of an `apply` file.
+    pub(in crate::commands) field: &'static str,
+    /// What it was and what it is to be; `None` where that is a secret.
+    #[serde(flatten)]
+    values: Option<Values>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Values {
+    from: String,
+    to: String,
+}
+
+impl Parts {
+    /// Whether nothing is said.
+    pub(in crate::commands) const fn are_none(&self) -> bool {
+        let Self { name, scopes, people, stand, rules, identity, lifetime } = self;
+        name.is_none()
+            && scopes.is_none()
+            && people.is_none()
+            && stand.is_none()
+            && rules.is_none()
+            && identity.is_none()
+            && lifetime.is_none()
+    }
+
+    /// The resource at `uri` as it is to be, from what it is; `None`: it is new.
+    ///
+    /// # Errors
+    /// If the parts do not fit together.
+    pub(in crate::commands) fn upon(
+        &self,
+        uri: ResourceUri,
+        known: Option<&Entry>,
+    ) -> Result<Entry, Failure> {
+        let have = known.map(|(resource, _)| resource);
+        let guard = self.guard(have.and_then(|have| have.guard.as_ref()))?;
+        let (admission, admitted) = match (&self.people, known) {
+            (Some(People::Listed(names)), _) => (Admission::Listed, names.iter().cloned().collect()),
+            (None, Some((have, admitted))) => (have.admission, admitted.clone()),
+            (Some(People::Everyone), _) | (None, None) => (Admission::Everyone, Vec::new()),
+        };
+        let resource = Resource {
+            name: match (&self.name, have) {
+                (Some(name), _) => name.clone(),
+                (None, Some(have)) => have.name.clone(),
+                (None, None) => default_name(&uri),
+            },
+            scopes: self.scopes(have, guard.as_ref()),
+            admission,
+            token_lifetime: match (&self.lifetime, have) {
+                (Some(Lifetime::Own(seconds)), _) => Some(*seconds),
+                (None, Some(have)) => have.token_lifetime,
+                (Some(Lifetime::OfSettings), _) | (None, None) => None,
+            },
+            guard,
+            uri,
+        };
+        Ok((resource, admitted))
+    }
+
+    fn guard(&self, have: Option<&Guard>) -> Result<Option<Guard>, Failure> {
+        let upstream = match (&self.stand, have) {
+            (Some(Stand::Before(upstream)), _) => upstream,
+            (None, Some(have)) => &have.upstream,
+            (Some(Stand::Aside), _) | (None, None) => {
+                let is_asked_for = self.rules.as_ref().is_some_and(|rules| !rules.is_empty())
+                    || self.identity == Some(Identity::HeadersAndToken);
+                return if is_asked_for { Err(needs_an_upstream()) } else { Ok(None) };
+            }
+        };
+        let rules = self.rules.as_ref().or(have.map(|have| &have.rules));
+        let identity = self.identity.or(have.map(|have| have.identity));
+        Ok(Some(Guard {
+            upstream: upstream.clone(),
+            rules: rules.cloned().unwrap_or_default(),
+            identity: identity.unwrap_or(Identity::Headers),
+        }))
+    }
+
+    /// The scopes that it knows: those that its owner lists or, where there is no list, those that its rules need, or
+    /// nobody could ever have them.
+    fn scopes(&self, have: Option<&Resource>, guard: Option<&Guard>) -> Scope {
+        let listed = self.scopes.as_ref().or(have.map(|have| &have.scopes));
+        let needed = guard.map_or(Scope::empty(), |guard| guard.rules.scopes());
+        listed.map_or(needed.clone(), |listed| listed.union(&needed))
+    }
+}
+
+impl Difference {
+    /// Of a secret: that it differs, and never how.
+    pub(in crate::commands) const fn hidden(field: &'static str) -> Self {
+        Self { field, values: None }
+    }
+
+    /// Of two texts, if they differ.
+    pub(in crate::commands) fn between(field: &'static str, from: String, to: String) -> Option<Self> {
+        (from != to).then(|| Self { field, values: Some(Values { from, to }) })
+    }
+}
+
+/// `name: Notes -> My notes`, on one line.
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.values {
+            Some(Values { from, to }) => write!(f, "{}: {} -> {}", self.field, plain(from), plain(to)),
+            None => write!(f, "{}: a new one", self.field),
+        }
+    }
+}
+
+/// What differs between a resource as it is and as it is to be.
+pub(in crate::commands) fn differences(have: &Entry, wanted: &Entry) -> Vec<Difference> {
+    let pairs = [
+        ("uri", uri as fn(&Entry) -> String),
+        ("name", |(resource, _)| resource.name.clone()),
+        ("scopes", |(resource, _)| or_none(resource.scopes.to_string())),
+        ("users", |(resource, admitted)| who(resource, admitted)),
+        ("upstream", upstream),
+        ("require", |(resource, _)| or_none(rules(resource).join(", "))),
+        ("identity_token", |(resource, _)| has_identity_token(resource).to_string()),
+        ("token_lifetime", |(resource, _)| {
+            resource.token_lifetime.map_or_else(|| "as the setting says".to_owned(), span::write)
+        }),
+    ];
+    let mut found: Vec<_> = pairs
+        .into_iter()
+        .filter_map(|(field, part)| Difference::between(field, part(have), part(wanted)))
+        .collect();
+    if have.0.guard.is_some() && wanted.0.guard.is_none() {
+        for Values { to, .. } in found
+            .iter_mut()
+            .filter(|difference| difference.field == "upstream")
+            .filter_map(|difference| difference.values.as_mut())
+        {
+            to.push_str(" (no longer guarded)");
+        }
+    }
+    found
+}
+
+fn uri((resource, _): &Entry) -> String {
+    resource.uri.to_string()
+}
+
+fn upstream((resource, _): &Entry) -> String {
+    or_none(resource.guard.as_ref().map_or(String::new(), |guard| guard.upstream.as_str().to_owned()))
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "none".to_owned() } else { text }
+}
+
+/// Who may have tokens, in words.
+pub(in crate::commands) fn who(resource: &Resource, admitted: &[UserName]) -> String {
+    match resource.admission {
+        Admission::Everyone => "every user".to_owned(),
+        Admission::Listed if admitted.is_empty() => "nobody yet".to_owned(),
+        Admission::Listed => admitted.iter().map(UserName::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The rules of a resource's guard as its owner writes them.
+pub(in crate::commands) fn rules(resource: &Resource) -> Vec<String> {
+    resource.guard.iter().flat_map(|guard| guard.rules.iter()).map(Rule::to_string).collect()
+}
+
+/// Whether the server behind is told who calls by a token too.
+pub(in crate::commands) fn has_identity_token(resource: &Resource) -> bool {
+    resource.guard.as_ref().is_some_and(|guard| guard.identity == Identity::HeadersAndToken)
+}
+
+/// What a resource is called where its owner gave it no name.
+fn default_name(uri: &ResourceUri) -> String {
+    let text = uri.as_str();
+    text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/').to_owned()
+}
+
+fn needs_an_upstream() -> Failure {
+    Failure::new(
+        "could not guard the resource: rules and the identity token are for one with an upstream; name it with --upstream",
+    )
+}
