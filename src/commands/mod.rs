@@ -10,6 +10,7 @@ mod backup;
 mod client;
 mod database;
 mod descriptors;
+mod difference;
 mod doctor;
 mod failure;
 mod flags;

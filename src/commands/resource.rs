@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, table};
 use super::database::Database;
+use super::difference::Difference;
 use super::failure::Failure;
 use super::{guards, user, words};
 use crate::audit::{Entry, Event, Origin};
@@ -19,7 +20,7 @@ use crate::oauth::ids::UserName;
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
 use crate::store::{ReadTx, WriteTx, instance, resources};
 
-use parts::{Difference, Lifetime, Parts, People, Stand};
+use parts::{Lifetime, Parts, People, Stand};
 
 /// What to do with resources.
 #[derive(Subcommand)]
@@ -187,7 +188,7 @@ impl Shown {
             name: resource.name.clone(),
             scopes: resource.scopes.iter().map(str::to_owned).collect(),
             users: (resource.admission == Admission::Listed).then(users),
-            upstream: resource.guard.as_ref().map(|guard| guard.upstream.as_str().to_owned()),
+            upstream: parts::upstream(resource).map(str::to_owned),
             require: parts::rules(resource),
             identity_token: parts::has_identity_token(resource),
             token_lifetime: resource.token_lifetime,
@@ -200,7 +201,7 @@ impl Shown {
 struct Changed {
     #[serde(flatten)]
     resource: Shown,
-    changed: Vec<Difference>,
+    differences: Vec<Difference>,
 }
 
 /// Does it.
@@ -275,7 +276,7 @@ fn set(settings: &Settings, args: &Set) -> Result<Answer, Failure> {
         text.push_str(&format!("\n    {difference}"));
     }
     let shown = Shown::new(&resource, &admitted);
-    Ok(Answer::new(text, Changed { resource: shown, changed: differences }))
+    Ok(Answer::new(text, Changed { resource: shown, differences }))
 }
 
 fn list(settings: &Settings) -> Result<Answer, Failure> {
@@ -292,7 +293,7 @@ fn list(settings: &Settings) -> Result<Answer, Failure> {
             };
             let lifetime = resource.token_lifetime.map_or(String::new(), span::write);
             let scopes = resource.scopes.to_string();
-            let upstream = resource.guard.as_ref().map_or("", |guard| guard.upstream.as_str()).to_owned();
+            let upstream = parts::upstream(resource).unwrap_or_default().to_owned();
             [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream]
         })
         .collect();

@@ -41,6 +41,13 @@ A file, TOML or JSON by its name:
   scopes = [\"notes:read\", \"notes:write\"]
   users = [\"alice\"]
 
+  [[resources]]                                         # a guarded one: it knows nothing of sign-in
+  uri = \"https://files.home.example/mcp\"
+  users = [\"alice\", \"bob\"]                            # or \"everyone\"
+  scopes = [\"read\", \"write\"]
+  upstream = \"http://127.0.0.1:3001/mcp\"               # \"\": guarded no longer
+  require = [\"tools/call:delete_*=write\"]
+
   [[clients]]
   client_id = \"backup-job\"
   name = \"Backup job\"
@@ -49,8 +56,8 @@ A file, TOML or JSON by its name:
   scopes = \"notes:read\"
   secret_file = \"backup-job.secret\"
 
-What an entry does not say is as by default, but for secrets, passwords and `disabled`, which then stay as they are.
-Files are looked for beside the file that names them. Where there is no database, one is made.")]
+What an entry does not say of a resource stays as it is, as do secrets, passwords and `disabled`; all else is as by
+default, and so is all of a new entry. Files are looked for beside the file that names them. Where there is no database, one is made.")]
 pub(super) struct Args {
     /// The file: NAME.toml or NAME.json
     file: PathBuf,

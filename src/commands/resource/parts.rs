@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
-use super::super::answer::plain;
+use super::super::difference::Difference;
 use super::super::failure::Failure;
 use crate::clock::Seconds;
 use crate::config::span;
@@ -60,22 +58,6 @@ pub(in crate::commands) enum Lifetime {
     OfSettings,
 }
 
-/// A part of something, as it was and as it is to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(in crate::commands) struct Difference {
-    /// Which part, in the words of an `apply` file.
-    pub(in crate::commands) field: &'static str,
-    /// What it was and what it is to be; `None` where that is a secret.
-    #[serde(flatten)]
-    values: Option<Values>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Values {
-    from: String,
-    to: String,
-}
-
 impl Parts {
     /// Whether nothing is said.
     pub(in crate::commands) const fn are_none(&self) -> bool {
@@ -99,7 +81,7 @@ impl Parts {
         known: Option<&Entry>,
     ) -> Result<Entry, Failure> {
         let have = known.map(|(resource, _)| resource);
-        let guard = self.guard(have.and_then(|have| have.guard.as_ref()))?;
+        let guard = self.guard(&uri, have.and_then(|have| have.guard.as_ref()))?;
         let (admission, admitted) = match (&self.people, known) {
             (Some(People::Listed(names)), _) => (Admission::Listed, names.iter().cloned().collect()),
             (None, Some((have, admitted))) => (have.admission, admitted.clone()),
@@ -124,14 +106,20 @@ impl Parts {
         Ok((resource, admitted))
     }
 
-    fn guard(&self, have: Option<&Guard>) -> Result<Option<Guard>, Failure> {
+    fn guard(&self, uri: &ResourceUri, have: Option<&Guard>) -> Result<Option<Guard>, Failure> {
         let upstream = match (&self.stand, have) {
             (Some(Stand::Before(upstream)), _) => upstream,
             (None, Some(have)) => &have.upstream,
             (Some(Stand::Aside), _) | (None, None) => {
                 let is_asked_for = self.rules.as_ref().is_some_and(|rules| !rules.is_empty())
                     || self.identity == Some(Identity::HeadersAndToken);
-                return if is_asked_for { Err(needs_an_upstream()) } else { Ok(None) };
+                return match is_asked_for {
+                    false => Ok(None),
+                    true => Err(Failure::new(format!(
+                        "could not guard {uri}: rules and the identity token are for a server with an upstream; \
+                         name it (--upstream)"
+                    ))),
+                };
             }
         };
         let rules = self.rules.as_ref().or(have.map(|have| &have.rules));
@@ -152,68 +140,31 @@ impl Parts {
     }
 }
 
-impl Difference {
-    /// Of a secret: that it differs, and never how.
-    pub(in crate::commands) const fn hidden(field: &'static str) -> Self {
-        Self { field, values: None }
-    }
-
-    /// Of two texts, if they differ.
-    pub(in crate::commands) fn between(field: &'static str, from: String, to: String) -> Option<Self> {
-        (from != to).then(|| Self { field, values: Some(Values { from, to }) })
-    }
-}
-
-/// `name: Notes -> My notes`, on one line.
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.values {
-            Some(Values { from, to }) => write!(f, "{}: {} -> {}", self.field, plain(from), plain(to)),
-            None => write!(f, "{}: a new one", self.field),
-        }
-    }
-}
-
 /// What differs between a resource as it is and as it is to be.
 pub(in crate::commands) fn differences(have: &Entry, wanted: &Entry) -> Vec<Difference> {
-    let pairs = [
-        ("uri", uri as fn(&Entry) -> String),
-        ("name", |(resource, _)| resource.name.clone()),
-        ("scopes", |(resource, _)| or_none(resource.scopes.to_string())),
-        ("users", |(resource, admitted)| who(resource, admitted)),
-        ("upstream", upstream),
-        ("require", |(resource, _)| or_none(rules(resource).join(", "))),
-        ("identity_token", |(resource, _)| has_identity_token(resource).to_string()),
-        ("token_lifetime", |(resource, _)| {
-            resource.token_lifetime.map_or_else(|| "as the setting says".to_owned(), span::write)
-        }),
-    ];
-    let mut found: Vec<_> = pairs
-        .into_iter()
-        .filter_map(|(field, part)| Difference::between(field, part(have), part(wanted)))
-        .collect();
-    if have.0.guard.is_some() && wanted.0.guard.is_none() {
-        for Values { to, .. } in found
-            .iter_mut()
-            .filter(|difference| difference.field == "upstream")
-            .filter_map(|difference| difference.values.as_mut())
-        {
-            to.push_str(" (no longer guarded)");
-        }
-    }
-    found
+    let ((old, admitted), (new, to_admit)) = (have, wanted);
+    let nowhere = if old.guard.is_some() { "none (no longer guarded)" } else { "" };
+    let lifetime = |resource: &Resource| {
+        resource.token_lifetime.map_or_else(|| "as the setting says".to_owned(), span::write)
+    };
+    [
+        Difference::between("uri", &old.uri, &new.uri),
+        Difference::between("name", &old.name, &new.name),
+        Difference::between("scopes", &old.scopes, &new.scopes),
+        Difference::between("users", who(old, admitted), who(new, to_admit)),
+        Difference::between("upstream", upstream(old).unwrap_or(""), upstream(new).unwrap_or(nowhere)),
+        Difference::between("require", rules(old).join(", "), rules(new).join(", ")),
+        Difference::between("identity_token", has_identity_token(old), has_identity_token(new)),
+        Difference::between("token_lifetime", lifetime(old), lifetime(new)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
-fn uri((resource, _): &Entry) -> String {
-    resource.uri.to_string()
-}
-
-fn upstream((resource, _): &Entry) -> String {
-    or_none(resource.guard.as_ref().map_or(String::new(), |guard| guard.upstream.as_str().to_owned()))
-}
-
-fn or_none(text: String) -> String {
-    if text.is_empty() { "none".to_owned() } else { text }
+/// Where a guarded resource's requests go.
+pub(in crate::commands) fn upstream(resource: &Resource) -> Option<&str> {
+    resource.guard.as_ref().map(|guard| guard.upstream.as_str())
 }
 
 /// Who may have tokens, in words.
@@ -239,10 +190,4 @@ pub(in crate::commands) fn has_identity_token(resource: &Resource) -> bool {
 fn default_name(uri: &ResourceUri) -> String {
     let text = uri.as_str();
     text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/').to_owned()
-}
-
-fn needs_an_upstream() -> Failure {
-    Failure::new(
-        "could not guard the resource: rules and the identity token are for one with an upstream; name it with --upstream",
-    )
 }

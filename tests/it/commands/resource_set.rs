@@ -68,7 +68,7 @@ fn set_changes_what_is_named_and_nothing_else_and_says_from_what_to_what() {
         }
         assert_eq!(shown(&shell), wanted, "{flags}");
         let again = shell.run(&format!("resource set {SERVER} {flags} --json")).json();
-        assert_eq!(again["changed"], json!([]), "{flags}");
+        assert_eq!(again["differences"], json!([]), "{flags}");
         let rows = shell.run("audit --event resource.changed --json").json();
         assert_eq!(rows.as_array().unwrap().len(), 1, "what changes nothing leaves no row: {flags}");
         assert_eq!(rows[0]["metadata"]["subject"], SERVER);
@@ -89,7 +89,7 @@ fn set_takes_a_guard_away_only_where_that_is_said() {
     let wanted = json!({"uri": SERVER, "name": "Notes", "scopes": ["read", "write"], "users": ["alice"],
                         "token_lifetime": 600});
     assert_eq!(shown(&shell), wanted);
-    let words = ["with an upstream", "--upstream"];
+    let words = [SERVER, "with an upstream", "--upstream"];
     shell.run(&format!("resource set {SERVER} --require {DELETE}")).refused(&words);
     shell.run(&format!("resource set {SERVER} --identity-token")).refused(&words);
     let said = shell.ok(&format!("resource set {SERVER} --upstream {UPSTREAM}"));
