@@ -229,15 +229,18 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
     })?;
     let who = parts::who(&resource, &admitted);
     let Resource { name, uri, .. } = &resource;
-    let text = match &resource.guard {
+    let mut text = match parts::upstream(&resource) {
         None => format!(
             "Registered {name} ({uri}).\nTokens for it: {who}. The server itself must check them: issuer and aud {uri}."
         ),
-        Some(guard) => format!(
-            "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {}. Tokens for it: {who}.",
-            guard.upstream.as_str()
+        Some(upstream) => format!(
+            "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {upstream}. Tokens for it: {who}."
         ),
     };
+    for (at, rule) in parts::rules(&resource).iter().enumerate() {
+        text.push_str(if at == 0 { "\nCalls that need a scope:" } else { "" });
+        text.push_str(&format!("\n    {rule}"));
+    }
     Ok(Answer::new(text, Shown::new(&resource, &admitted)))
 }
 
@@ -294,12 +297,14 @@ fn list(settings: &Settings) -> Result<Answer, Failure> {
             let lifetime = resource.token_lifetime.map_or(String::new(), span::write);
             let scopes = resource.scopes.to_string();
             let upstream = parts::upstream(resource).unwrap_or_default().to_owned();
-            [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream]
+            let rules = parts::rules(resource).join(", ");
+            [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream, rules]
         })
         .collect();
     let none = "None yet. Register the first: vestibule resource add https://notes.home.example/mcp";
     let shown: Vec<_> = all.iter().map(|(resource, admitted)| Shown::new(resource, admitted)).collect();
-    Ok(Answer::new(table(["URI", "NAME", "USERS", "LIFETIME", "SCOPES", "UPSTREAM"], &rows, none), shown))
+    let headings = ["URI", "NAME", "USERS", "LIFETIME", "SCOPES", "UPSTREAM", "REQUIRE"];
+    Ok(Answer::new(table(headings, &rows, none), shown))
 }
 
 fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {

@@ -88,7 +88,17 @@ pub(super) fn rules(texts: &[String]) -> Result<Rules, Failure> {
 }
 
 fn rule(text: &str) -> Result<Rule, Failure> {
-    Rule::parse(text).map_err(|why| Failure::new(format!("could not read the rule {text:?}: {why}")))
+    let rule =
+        Rule::parse(text).map_err(|why| Failure::new(format!("could not read the rule {text:?}: {why}")))?;
+    if rule.is_about_a_method() {
+        return Ok(rule);
+    }
+    Err(Failure::new(format!(
+        "could not use the rule {text:?}: no method of MCP is called {}, so it would protect nothing; for tools of that \
+         name write {:?}",
+        rule.method(),
+        rule.of_tools().to_string()
+    )))
 }
 
 /// A redirect URI.

@@ -93,7 +93,7 @@ impl Parts {
                 (None, Some(have)) => have.name.clone(),
                 (None, None) => default_name(&uri),
             },
-            scopes: self.scopes(have, guard.as_ref()),
+            scopes: self.scopes(&uri, have, guard.as_ref())?,
             admission,
             token_lifetime: match (&self.lifetime, have) {
                 (Some(Lifetime::Own(seconds)), _) => Some(*seconds),
@@ -132,11 +132,26 @@ impl Parts {
     }
 
     /// The scopes that it knows: those that its owner lists or, where there is no list, those that its rules need, or
-    /// nobody could ever have them.
-    fn scopes(&self, have: Option<&Resource>, guard: Option<&Guard>) -> Scope {
-        let listed = self.scopes.as_ref().or(have.map(|have| &have.scopes));
+    /// nobody could ever have them. A list that lacks one is refused: either it or the rule is a slip.
+    fn scopes(
+        &self,
+        uri: &ResourceUri,
+        have: Option<&Resource>,
+        guard: Option<&Guard>,
+    ) -> Result<Scope, Failure> {
+        let kept = have.map(|have| &have.scopes).filter(|scopes| !scopes.is_empty());
         let needed = guard.map_or(Scope::empty(), |guard| guard.rules.scopes());
-        listed.map_or(needed.clone(), |listed| listed.union(&needed))
+        let Some(listed) = self.scopes.as_ref().or(kept) else { return Ok(needed) };
+        let slip = guard.and_then(|guard| guard.rules.iter().find(|rule| !rule.needed().is_within(listed)));
+        let Some(rule) = slip else { return Ok(listed.clone()) };
+        let scopes = if listed.is_empty() { "none".to_owned() } else { listed.to_string() };
+        Err(Failure::new(format!(
+            "could not guard {uri}: the rule {:?} needs the scope {}, which is not among its scopes ({scopes}), so nobody \
+             could have it; name all of them: --scopes {2:?}, or in a file scopes = {2:?}",
+            rule.to_string(),
+            rule.needed().without(listed),
+            listed.union(&needed).to_string()
+        )))
     }
 }
 

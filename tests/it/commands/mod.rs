@@ -4,6 +4,7 @@ mod apply;
 mod client;
 mod database;
 mod people;
+mod resource_rules;
 mod resource_set;
 mod serving;
 
