@@ -11,7 +11,8 @@ use super::answer::{Answer, table};
 use super::database::Database;
 use super::difference::Difference;
 use super::failure::Failure;
-use super::{guards, user, words};
+use super::guards::Own;
+use super::{user, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
 use crate::config::{Settings, span};
@@ -216,10 +217,9 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result<Answer, Failu
 
 fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
     let (resource, names) = args.flags.parts()?.upon(words::resource_uri(&args.uri)?, None)?;
+    let listen = settings.listen;
     let (resource, admitted) = Database::open(settings)?.change(move |tx, now| {
-        if resource.guard.is_some() {
-            guards::refuse_own(&instance::find(tx)?.issuer, &resource.uri)?;
-        }
+        Own { issuer: instance::find(tx)?.issuer, listen }.refuse(&resource, None)?;
         if !resources::insert(tx, &resource, now)? {
             return Err(taken(tx, &resource.uri)?);
         }
@@ -251,6 +251,7 @@ fn set(settings: &Settings, args: &Set) -> Result<Answer, Failure> {
             "could not change {uri}: nothing is named that should change; see vestibule resource set --help"
         )));
     }
+    let listen = settings.listen;
     let ((resource, admitted), differences) = Database::open(settings)?.change(move |tx, now| {
         let known = resources::find(tx, &uri)?.ok_or_else(|| {
             Failure::new(format!(
@@ -260,9 +261,8 @@ fn set(settings: &Settings, args: &Set) -> Result<Answer, Failure> {
         })?;
         let have = (known.clone(), resources::admitted(tx, &known.uri)?);
         let wanted = parts.upon(known.uri, Some(&have))?;
-        if wanted.0.guard.is_some() {
-            guards::refuse_own(&instance::find(tx)?.issuer, &wanted.0.uri)?;
-        }
+        let own = Own { issuer: instance::find(tx)?.issuer, listen };
+        own.refuse(&wanted.0, have.0.guard.as_ref())?;
         let differences = parts::differences(&have, &wanted);
         if !differences.is_empty() {
             resources::update(tx, &wanted.0)?;

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::database::{Database, create, issuer_of};
 use super::failure::Failure;
 use super::flags::Given;
+use super::guards::Own;
 use crate::clock::{Clock, UnixTime};
 use crate::config::Settings;
 use crate::oauth::issuer::Issuer;
@@ -86,7 +87,8 @@ pub(super) fn run(settings: &Settings, args: &Args) -> Result<Answer, Failure> {
     let is_new = !settings.db.exists();
     if is_new {
         // Also when it is meant: a wrong file must not leave a database behind.
-        let known = Known::of_a_new_database(issuer_of_settings(settings)?);
+        let own = Own { issuer: issuer_of_settings(settings)?, listen: settings.listen };
+        let known = Known::of_a_new_database(own);
         let plan = plan::make(&wanted, &known, &NewPasswords::new(), now)?;
         if args.dry_run {
             return Ok(report(plan, Made::Planned));
@@ -94,14 +96,15 @@ pub(super) fn run(settings: &Settings, args: &Args) -> Result<Answer, Failure> {
     }
     let store = if is_new { found(settings, now)? } else { Store::open(&settings.db)? };
     let database = Database { store, now };
-    let known = database.read(|tx| Known::read(tx, &wanted))?;
+    let known = database.read(|tx| Known::read(tx, &wanted, settings.listen))?;
     // Before the transaction: each hash takes 25 ms, and the server's writes would wait.
     let passwords = known.new_passwords(&wanted);
     if args.dry_run {
         return Ok(report(plan::make(&wanted, &known, &passwords, now)?, Made::Nothing));
     }
+    let listen = settings.listen;
     let plan = database.change(move |tx, now| {
-        let plan = plan::make(&wanted, &Known::read(tx, &wanted)?, &passwords, now)?;
+        let plan = plan::make(&wanted, &Known::read(tx, &wanted, listen)?, &passwords, now)?;
         carry_out::run(tx, &plan, now)?;
         Ok(plan)
     })?;

@@ -3,21 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
 use super::super::answer::plain;
 use super::super::difference::Difference;
 use super::super::failure::Failure;
+use super::super::guards::Own;
 use super::super::resource::parts::{self, Entry};
-use super::super::{client, guards, words};
+use super::super::{client, words};
 use super::file::{Wanted, WantedClient, WantedCredential, WantedUser};
 use crate::clock::UnixTime;
 use crate::crypto::password;
 use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
 use crate::oauth::grant_type::AuthMethod;
 use crate::oauth::ids::{UserId, UserName};
-use crate::oauth::issuer::Issuer;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::resource::{Resource, ResourceUri};
 use crate::oauth::scope::Scope;
@@ -27,7 +28,7 @@ use crate::store::{ReadTx, clients, instance, resources};
 
 /// What the database knows of what a file names.
 pub(super) struct Known {
-    issuer: Issuer,
+    own: Own,
     users: Vec<User>,
     resources: Vec<Entry>,
     clients: Vec<Client>,
@@ -117,20 +118,14 @@ impl fmt::Display for Change {
 
 impl Known {
     /// Nothing but who we are.
-    pub(super) fn of_a_new_database(issuer: Issuer) -> Self {
-        Self {
-            issuer,
-            users: Vec::new(),
-            hashes: BTreeMap::new(),
-            resources: Vec::new(),
-            clients: Vec::new(),
-        }
+    pub(super) fn of_a_new_database(own: Own) -> Self {
+        Self { own, users: Vec::new(), hashes: BTreeMap::new(), resources: Vec::new(), clients: Vec::new() }
     }
 
     /// Reads it.
-    pub(super) fn read(tx: &ReadTx<'_>, wanted: &Wanted) -> Result<Self, Failure> {
-        let mut known =
-            Self { users: users::list(tx)?, ..Self::of_a_new_database(instance::find(tx)?.issuer) };
+    pub(super) fn read(tx: &ReadTx<'_>, wanted: &Wanted, listen: SocketAddr) -> Result<Self, Failure> {
+        let own = Own { issuer: instance::find(tx)?.issuer, listen };
+        let mut known = Self { users: users::list(tx)?, ..Self::of_a_new_database(own) };
         for user in &known.users {
             if let Some(hash) = users::password_hash(tx, &user.id)? {
                 known.hashes.insert(user.name.clone(), hash);
@@ -193,9 +188,7 @@ pub(super) fn make(
                 resource.uri
             )));
         }
-        if resource.guard.is_some() {
-            guards::refuse_own(&known.issuer, &resource.uri)?;
-        }
+        known.own.refuse(&resource, have.and_then(|(have, _)| have.guard.as_ref()))?;
         plan_resource(&mut plan, (resource, admitted), have);
     }
     let registered = known.resources.iter().map(|(resource, _)| &resource.uri);

@@ -3,6 +3,7 @@
 mod apply;
 mod client;
 mod database;
+mod guards;
 mod people;
 mod resource_rules;
 mod resource_set;
