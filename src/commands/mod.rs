@@ -20,6 +20,7 @@ mod key;
 mod resource;
 mod restore;
 pub mod serve;
+mod taken_back;
 mod user;
 mod words;
 

@@ -231,7 +231,8 @@ fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
     let Resource { name, uri, .. } = &resource;
     let mut text = match parts::upstream(&resource) {
         None => format!(
-            "Registered {name} ({uri}).\nTokens for it: {who}. The server itself must check them: issuer and aud {uri}."
+            "Registered {name} ({uri}).\nTokens for it: {who}. The server itself, or the reverse proxy that asks /verify, \
+             must check them: issuer and aud {uri}."
         ),
         Some(upstream) => format!(
             "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {upstream}. Tokens for it: {who}."

@@ -8,6 +8,7 @@ mod people;
 mod resource_rules;
 mod resource_set;
 mod serving;
+mod taken_back;
 
 use std::fs;
 use std::io::Write;
