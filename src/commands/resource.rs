@@ -36,7 +36,10 @@ Examples:
     vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp
   The same, where deleting needs a scope of its own:
     vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp \\
-        --scopes \"read write\" --require \"tools/call:delete_*=write\"")]
+        --scopes \"read write\" --require \"tools/call:delete_*=write\"
+
+Where nothing else is said, it is called by its address without https://, every user may have tokens for it, and they are
+valid as long as the setting access_token_lifetime says. vestibule resource set changes what is named, later.")]
     Add(Add),
     /// Change what is named of a registered server, and nothing else
     #[command(after_help = "\
@@ -74,13 +77,13 @@ pub(super) struct Add {
 /// What may be said of a server.
 #[derive(Args)]
 struct Flags {
-    /// What people call it [default: its address without https://]
+    /// What people call it
     #[arg(long)]
     name: Option<String>,
     /// The scopes that it knows, separated by spaces
     #[arg(long)]
     scopes: Option<String>,
-    /// Who may have tokens for it, separated by commas [default: every user]
+    /// Who may have tokens for it, separated by commas
     #[arg(long)]
     users: Option<String>,
     /// Stand in front of it: the server itself knows nothing of OAuth, and is reached at this URL
@@ -92,7 +95,7 @@ struct Flags {
     /// Tell the server behind who calls by a short-lived signed token too, in X-Vestibule-Token
     #[arg(long)]
     identity_token: bool,
-    /// How long its access tokens are valid; 1m to 7d [default: the setting access_token_lifetime]
+    /// How long its access tokens are valid; 1m to 7d
     #[arg(long, value_name = "SPAN")]
     token_lifetime: Option<String>,
 }

@@ -75,6 +75,26 @@ fn set_changes_what_is_named_and_nothing_else_and_says_from_what_to_what() {
     }
 }
 
+/// Every command of the README that sets something, as it is written there.
+#[test]
+fn what_the_readme_sets_can_be_set() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let shell = Shell::with_database();
+    shell.add_user("alice");
+    shell.add_user("bob");
+    shell.ok(&format!("resource add {SERVER} --upstream {UPSTREAM}"));
+    let quoted = readme.split('`').filter_map(|text| text.strip_prefix("vestibule resource set http"));
+    let commands: Vec<_> = quoted.map(|rest| format!("resource set http{rest}")).collect();
+    assert_eq!(commands.len(), 2);
+    for command in commands {
+        assert!(shell.ok(&command).starts_with("Changed "), "{command}");
+    }
+    let wanted = json!({"uri": SERVER, "name": "127.0.0.1:8080/notes", "scopes": ["read", "write"],
+                        "users": ["alice", "bob"], "upstream": UPSTREAM, "require": [DELETE]});
+    assert_eq!(shown(&shell), wanted);
+}
+
 #[test]
 fn set_takes_a_guard_away_only_where_that_is_said() {
     let shell = guarded();
