@@ -74,6 +74,43 @@ pub enum Event {
 }
 
 impl Event {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::AuthorizeGranted,
+        Self::AuthorizeRefused,
+        Self::TokenSuccess,
+        Self::TokenFailure,
+        Self::ReplayDetected,
+        Self::GuardPassed,
+        Self::GuardRefused,
+        Self::VisitBegun,
+        Self::TokenRevoked,
+        Self::GrantRevoked,
+        Self::ClientRegistered,
+        Self::ClientRefused,
+        Self::ClientAdded,
+        Self::ClientChanged,
+        Self::ClientRemoved,
+        Self::LoginSuccess,
+        Self::LoginFailure,
+        Self::Logout,
+        Self::SetupCompleted,
+        Self::SetupRefused,
+        Self::UserAdded,
+        Self::UserChanged,
+        Self::UserRemoved,
+        Self::ResourceAdded,
+        Self::ResourceChanged,
+        Self::ResourceRemoved,
+        Self::KeyRotated,
+        Self::IssuerChanged,
+    ];
+
+    /// Whether it is of this name, or its name begins with it and a dot.
+    pub fn is_within(self, name: &str) -> bool {
+        self.as_str().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// The event's name in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -291,5 +328,33 @@ impl<'a> Entry<'a> {
             metadata: &metadata,
         };
         audit_logs::insert(tx, &entry, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn all_events_are_listed_in_their_order_each_by_a_name_of_its_own() {
+        for (at, event) in Event::ALL.into_iter().enumerate() {
+            assert_eq!(event as usize, at, "{event:?}");
+        }
+        assert_eq!(Event::ALL.last(), Some(&Event::IssuerChanged));
+        assert_eq!(
+            Event::ALL.map(Event::as_str).into_iter().collect::<BTreeSet<_>>().len(),
+            Event::ALL.len()
+        );
+    }
+
+    #[test]
+    fn a_name_stands_for_an_event_or_for_those_that_begin_with_it_and_a_dot() {
+        assert!(Event::LoginFailure.is_within("user.login.failure"));
+        assert!(Event::LoginFailure.is_within("user.login") && Event::LoginFailure.is_within("user"));
+        for other in ["", "user.log", "user.login.", "user.logout", "user.login.failure.x"] {
+            assert!(!Event::LoginFailure.is_within(other), "{other}");
+        }
     }
 }

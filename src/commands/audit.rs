@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::answer::{Answer, Form, json_line, plain};
 use super::database::Database;
 use super::failure::Failure;
+use crate::audit::Event;
 use crate::clock::UnixTime;
 use crate::config::{Settings, span};
 use crate::store::audit_logs::{self, Entry, Filter};
@@ -110,6 +111,16 @@ pub(super) fn follow(settings: &Settings, args: &Args, form: Form) -> Result<(),
 }
 
 fn filter(args: &Args, now: UnixTime) -> Result<Filter, Failure> {
+    if let Some(text) = &args.event
+        && !Event::ALL.iter().any(|event| event.is_within(text))
+    {
+        let events: Vec<_> = Event::ALL.iter().map(|event| event.as_str()).collect();
+        return Err(Failure::new(format!(
+            "could not find the event {text:?}: there are {}; name one, or what some of them begin with up to a dot, \
+             such as oauth.token",
+            events.join(", ")
+        )));
+    }
     Ok(Filter {
         after: 0,
         since: args.since.as_deref().map(|text| since(text, now)).transpose()?,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::answer::{Answer, table};
 use super::database::Database;
 use super::failure::Failure;
-use super::words;
+use super::{taken_back, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::config::Settings;
@@ -51,6 +51,9 @@ The secret is shown once; the database keeps a hash of it.")]
         id: String,
     },
     /// Remove a client with everything that was granted to it
+    ///
+    /// At guarded servers access ends at once: the next request is refused, and open streams end within five seconds. Only
+    /// a server that checks tokens itself takes one that is out there until it ends (see access_token_lifetime).
     Remove {
         /// Its client_id
         id: String,
@@ -258,15 +261,17 @@ fn rotate_secret(settings: &Settings, id: ClientId) -> Result<Answer, Failure> {
 }
 
 fn remove(settings: &Settings, id: ClientId) -> Result<Answer, Failure> {
-    let client = Database::open(settings)?.change(move |tx, now| {
+    let (client, resources) = Database::open(settings)?.change(move |tx, now| {
         let client = find(tx, &id)?;
         clients::remove(tx, &id)?;
         record(tx, Event::ClientRemoved, &client, now)?;
-        Ok(client)
+        Ok((client, resources::list(tx)?))
     })?;
     let text = format!(
-        "Removed {} ({}) with everything that was granted to it. Its access tokens end by themselves.",
-        client.name, client.id
+        "Removed {} ({}) with everything that was granted to it. {}",
+        client.name,
+        client.id,
+        taken_back::ends(&resources, settings.lifetimes.access_token)
     );
     Ok(Answer::new(text, Shown::new(&client)))
 }

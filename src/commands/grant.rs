@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::answer::{Answer, table};
 use super::database::Database;
 use super::failure::Failure;
-use super::{user, words};
+use super::{taken_back, user, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
-use crate::config::{Settings, span};
+use crate::config::Settings;
 use crate::oauth::ids::GrantId;
 use crate::oauth::resource::ResourceUri;
 use crate::store::grants::{self, NamedGrant};
-use crate::store::{clients, consents};
+use crate::store::{clients, consents, resources};
 
 /// What to do with grants.
 #[derive(Subcommand)]
@@ -28,6 +28,9 @@ pub(super) enum Command {
         client: Option<String>,
     },
     /// Take a grant back: its refresh token is void, and the client must ask again
+    ///
+    /// At guarded servers access ends at once: the next request is refused, and open streams end within five seconds. Only
+    /// a server that checks tokens itself takes one that is out there until it ends (see access_token_lifetime).
     Revoke {
         /// Its number in the list
         id: i64,
@@ -73,6 +76,9 @@ struct Revoked {
     id: i64,
     /// Whether it was alive until now.
     revoked: bool,
+    /// The other live grants by the same person to the same client.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remaining: Vec<i64>,
 }
 
 /// Does it.
@@ -119,7 +125,8 @@ fn list(settings: &Settings, user: Option<&str>, client: Option<&str>) -> Result
 }
 
 fn revoke(settings: &Settings, id: GrantId) -> Result<Answer, Failure> {
-    let revoked = Database::open(settings)?.change(move |tx, now| {
+    let lifetimes = settings.lifetimes;
+    let (revoked, resources, remaining) = Database::open(settings)?.change(move |tx, now| {
         let grant = grants::find(tx, id)?.ok_or_else(|| {
             Failure::new(format!("could not find the grant {id}: see vestibule grant list"))
         })?;
@@ -132,15 +139,24 @@ fn revoke(settings: &Settings, id: GrantId) -> Result<Answer, Failure> {
             let scope = grant.scope.to_string();
             entry.grant(id).resources(&grant.resources).scope(&scope).record(tx, now)?;
         }
-        Ok(revoked)
+        let (user, client) = (Some(&grant.user_id), Some(&grant.client_id));
+        let others = grants::list_live(tx, user, client, lifetimes.refresh_idle, now)?;
+        let others: Vec<_> = others.iter().map(|other| other.grant.id.as_i64()).collect();
+        Ok((revoked, resources::resolve(tx, &grant.resources)?.0, others))
     })?;
-    let text = if revoked {
-        format!(
-            "Revoked grant {id}: the client must ask again. Access tokens that it made before are valid for at most {}.",
-            span::write(settings.lifetimes.access_token)
-        )
+    let mut text = if revoked {
+        let ends = taken_back::ends(&resources, lifetimes.access_token);
+        format!("Revoked grant {id}: the client must ask again. {ends}")
     } else {
         format!("Grant {id} was taken back before; nothing changed.")
     };
-    Ok(Answer::new(text, Revoked { id: id.as_i64(), revoked }))
+    if let [first, ..] = remaining.as_slice() {
+        let ids: Vec<_> = remaining.iter().map(i64::to_string).collect();
+        text.push_str(&format!(
+            "\nThe same person gave the same client other grants, and these remain: {}. Take each back by itself: \
+             vestibule grant revoke {first}",
+            ids.join(", ")
+        ));
+    }
+    Ok(Answer::new(text, Revoked { id: id.as_i64(), revoked, remaining }))
 }

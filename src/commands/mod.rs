@@ -10,6 +10,7 @@ mod backup;
 mod client;
 mod database;
 mod descriptors;
+mod difference;
 mod doctor;
 mod failure;
 mod flags;
@@ -19,6 +20,7 @@ mod key;
 mod resource;
 mod restore;
 pub mod serve;
+mod taken_back;
 mod user;
 mod words;
 

@@ -1,20 +1,27 @@
 //! `vestibule resource`: the servers that tokens can be for (RFC 8707).
 
+pub(super) mod parts;
+
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::answer::{Answer, table};
 use super::database::Database;
+use super::difference::Difference;
 use super::failure::Failure;
-use super::{guards, user, words};
+use super::guards::{self, Own};
+use super::{user, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Seconds, UnixTime};
 use crate::config::{Settings, span};
-use crate::oauth::guard::{Guard, Identity, Rule};
+use crate::oauth::guard::{Identity, Rules};
 use crate::oauth::ids::UserName;
 use crate::oauth::resource::{Admission, Resource, ResourceUri};
-use crate::oauth::scope::Scope;
 use crate::store::{ReadTx, WriteTx, instance, resources};
+
+use parts::{Lifetime, Parts, People, Stand};
 
 /// What to do with resources.
 #[derive(Subcommand)]
@@ -29,8 +36,26 @@ Examples:
     vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp
   The same, where deleting needs a scope of its own:
     vestibule resource add https://files.home.example/mcp --upstream http://127.0.0.1:3000/mcp \\
-        --scopes \"read write\" --require \"tools/call:delete_*=write\"")]
+        --scopes \"read write\" --require \"tools/call:delete_*=write\"
+
+Where nothing else is said, it is called by its address without https://, every user may have tokens for it, and they are
+valid as long as the setting access_token_lifetime says. vestibule resource set changes what is named, later.")]
     Add(Add),
+    /// Change what is named of a registered server, and nothing else
+    #[command(after_help = "\
+Examples:
+  Who may use it:
+    vestibule resource set https://notes.home.example/mcp --users alice,bob
+    vestibule resource set https://notes.home.example/mcp --everyone
+  What a call needs; the rules that are given take the place of those that were there:
+    vestibule resource set https://files.home.example/mcp --scopes \"read write\" \\
+        --require \"tools/call:delete_*=write\" --require \"tools/call:write_*=write\"
+  Where a guarded server is, and that it is guarded no longer:
+    vestibule resource set https://files.home.example/mcp --upstream http://127.0.0.1:3001/mcp
+    vestibule resource set https://files.home.example/mcp --no-upstream
+
+What is changed counts from the next request on, also while the server runs.")]
+    Set(Set),
     /// Show all
     List,
     /// Take a server out of the registry: no more tokens for it
@@ -45,27 +70,98 @@ Examples:
 pub(super) struct Add {
     /// The address that clients connect to, as they are told it
     uri: String,
-    /// What people call it [default: its address without https://]
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What may be said of a server.
+#[derive(Args)]
+struct Flags {
+    /// What people call it
     #[arg(long)]
     name: Option<String>,
     /// The scopes that it knows, separated by spaces
     #[arg(long)]
     scopes: Option<String>,
-    /// Who may have tokens for it, separated by commas [default: every user]
+    /// Who may have tokens for it, separated by commas
     #[arg(long)]
     users: Option<String>,
     /// Stand in front of it: the server itself knows nothing of OAuth, and is reached at this URL
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
     /// The scope that a call needs: METHOD=SCOPE or METHOD:NAME=SCOPE, with * for any text; may be given several times
-    #[arg(long = "require", value_name = "RULE", requires = "upstream")]
+    #[arg(long = "require", value_name = "RULE")]
     rules: Vec<String>,
     /// Tell the server behind who calls by a short-lived signed token too, in X-Vestibule-Token
-    #[arg(long, requires = "upstream")]
+    #[arg(long)]
     identity_token: bool,
-    /// How long its access tokens are valid; 1m to 7d [default: the setting access_token_lifetime]
+    /// How long its access tokens are valid; 1m to 7d
     #[arg(long, value_name = "SPAN")]
     token_lifetime: Option<String>,
+}
+
+/// A server to change.
+#[derive(Args)]
+pub(super) struct Set {
+    /// Which, in any spelling
+    uri: String,
+    #[command(flatten)]
+    flags: Flags,
+    /// Every user may have tokens for it
+    #[arg(long, conflicts_with = "users")]
+    everyone: bool,
+    /// Guard it no longer: the server itself checks the tokens
+    #[arg(long, conflicts_with_all = ["upstream", "rules", "identity_token"])]
+    no_upstream: bool,
+    /// No call needs a scope
+    #[arg(long, conflicts_with = "rules")]
+    no_require: bool,
+    /// Tell the server behind who calls by headers alone
+    #[arg(long, conflicts_with = "identity_token")]
+    no_identity_token: bool,
+    /// Its access tokens are valid as long as the setting access_token_lifetime says
+    #[arg(long, conflicts_with = "token_lifetime")]
+    no_token_lifetime: bool,
+}
+
+impl Flags {
+    fn parts(&self) -> Result<Parts, Failure> {
+        let listed = |list: &String| {
+            let names = list.split(',').filter(|name| !name.trim().is_empty());
+            names.map(words::user_name).collect::<Result<BTreeSet<_>, _>>().map(People::Listed)
+        };
+        Ok(Parts {
+            name: self.name.as_deref().map(words::display_name).transpose()?,
+            scopes: self.scopes.as_deref().map(words::scope).transpose()?,
+            people: self.users.as_ref().map(listed).transpose()?,
+            stand: self.upstream.as_deref().map(words::upstream).transpose()?.map(Stand::Before),
+            rules: (!self.rules.is_empty()).then(|| words::rules(&self.rules)).transpose()?,
+            identity: self.identity_token.then_some(Identity::HeadersAndToken),
+            lifetime: self
+                .token_lifetime
+                .as_deref()
+                .map(words::token_lifetime)
+                .transpose()?
+                .map(Lifetime::Own),
+        })
+    }
+}
+
+impl Set {
+    /// What the flags say; those that take something away stand against those that give it.
+    fn parts(&self) -> Result<Parts, Failure> {
+        let said = self.flags.parts()?;
+        let rules = self.no_require.then(Rules::default);
+        let identity = self.no_identity_token.then_some(Identity::Headers);
+        Ok(Parts {
+            people: if self.everyone { Some(People::Everyone) } else { said.people },
+            stand: if self.no_upstream { Some(Stand::Aside) } else { said.stand },
+            rules: rules.or(said.rules),
+            identity: identity.or(said.identity),
+            lifetime: if self.no_token_lifetime { Some(Lifetime::OfSettings) } else { said.lifetime },
+            ..said
+        })
+    }
 }
 
 /// A resource in JSON, in the words of an `apply` file.
@@ -96,80 +192,98 @@ impl Shown {
             name: resource.name.clone(),
             scopes: resource.scopes.iter().map(str::to_owned).collect(),
             users: (resource.admission == Admission::Listed).then(users),
-            upstream: resource.guard.as_ref().map(|guard| guard.upstream.as_str().to_owned()),
-            require: resource
-                .guard
-                .iter()
-                .flat_map(|guard| guard.rules.iter())
-                .map(Rule::to_string)
-                .collect(),
-            identity_token: resource
-                .guard
-                .as_ref()
-                .is_some_and(|guard| guard.identity == Identity::HeadersAndToken),
+            upstream: parts::upstream(resource).map(str::to_owned),
+            require: parts::rules(resource),
+            identity_token: parts::has_identity_token(resource),
             token_lifetime: resource.token_lifetime,
         }
     }
+}
+
+/// A resource in JSON, and what was changed of it.
+#[derive(Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    resource: Shown,
+    differences: Vec<Difference>,
 }
 
 /// Does it.
 pub(super) fn run(settings: &Settings, command: Command) -> Result<Answer, Failure> {
     match command {
         Command::Add(args) => add(settings, &args),
+        Command::Set(args) => set(settings, &args),
         Command::List => list(settings),
         Command::Remove { uri } => remove(settings, words::resource_uri(&uri)?),
     }
 }
 
 fn add(settings: &Settings, args: &Add) -> Result<Answer, Failure> {
-    let uri = words::resource_uri(&args.uri)?;
-    let names: Option<Vec<UserName>> = match &args.users {
-        None => None,
-        Some(list) => Some(
-            list.split(',')
-                .filter(|name| !name.trim().is_empty())
-                .map(words::user_name)
-                .collect::<Result<_, _>>()?,
-        ),
-    };
-    let identity = if args.identity_token { Identity::HeadersAndToken } else { Identity::Headers };
-    let guard = words::guard(args.upstream.as_deref(), &args.rules, identity)?;
-    let scopes = args.scopes.as_deref().map_or(Ok(Scope::empty()), words::scope)?;
-    let resource = Resource {
-        name: args.name.as_deref().map_or_else(|| Ok(default_name(&uri)), words::display_name)?,
-        scopes: with_needed(scopes, guard.as_ref()),
-        admission: if names.is_some() { Admission::Listed } else { Admission::Everyone },
-        token_lifetime: args.token_lifetime.as_deref().map(words::token_lifetime).transpose()?,
-        guard,
-        uri,
-    };
+    let (resource, names) = args.flags.parts()?.upon(words::resource_uri(&args.uri)?, None)?;
+    let listen = guards::listening(settings);
     let (resource, admitted) = Database::open(settings)?.change(move |tx, now| {
-        if resource.guard.is_some() {
-            guards::refuse_own(&instance::find(tx)?.issuer, &resource.uri)?;
-        }
+        Own { issuer: instance::find(tx)?.issuer, listen }.refuse(&resource, None)?;
         if !resources::insert(tx, &resource, now)? {
             return Err(taken(tx, &resource.uri)?);
         }
-        let admitted = admit(tx, &resource.uri, &names.unwrap_or_default())?;
+        let admitted = admit(tx, &resource.uri, &names)?;
         record(tx, Event::ResourceAdded, &resource.uri, now)?;
         Ok((resource, admitted))
     })?;
-    let who = match resource.admission {
-        Admission::Everyone => "every user".to_owned(),
-        Admission::Listed if admitted.is_empty() => "nobody yet".to_owned(),
-        Admission::Listed => admitted.iter().map(UserName::as_str).collect::<Vec<_>>().join(", "),
-    };
+    let who = parts::who(&resource, &admitted);
     let Resource { name, uri, .. } = &resource;
-    let text = match &resource.guard {
+    let mut text = match parts::upstream(&resource) {
         None => format!(
-            "Registered {name} ({uri}).\nTokens for it: {who}. The server itself must check them: issuer and aud {uri}."
+            "Registered {name} ({uri}).\nTokens for it: {who}. The server itself, or the reverse proxy that asks /verify, \
+             must check them: issuer and aud {uri}."
         ),
-        Some(guard) => format!(
-            "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {}. Tokens for it: {who}.",
-            guard.upstream.as_str()
+        Some(upstream) => format!(
+            "Guarded {name}.\nGive clients {uri}; what they are allowed goes on to {upstream}. Tokens for it: {who}."
         ),
     };
+    for (at, rule) in parts::rules(&resource).iter().enumerate() {
+        text.push_str(if at == 0 { "\nCalls that need a scope:" } else { "" });
+        text.push_str(&format!("\n    {rule}"));
+    }
     Ok(Answer::new(text, Shown::new(&resource, &admitted)))
+}
+
+fn set(settings: &Settings, args: &Set) -> Result<Answer, Failure> {
+    let (uri, parts) = (words::resource_uri(&args.uri)?, args.parts()?);
+    if parts.are_none() {
+        return Err(Failure::new(format!(
+            "could not change {uri}: nothing is named that should change; see vestibule resource set --help"
+        )));
+    }
+    let listen = guards::listening(settings);
+    let ((resource, admitted), differences) = Database::open(settings)?.change(move |tx, now| {
+        let known = resources::find(tx, &uri)?.ok_or_else(|| {
+            Failure::new(format!(
+                "could not change {uri}: it is not registered; see vestibule resource list, or register it: \
+                 vestibule resource add {uri}"
+            ))
+        })?;
+        let have = (known.clone(), resources::admitted(tx, &known.uri)?);
+        let wanted = parts.upon(known.uri, Some(&have))?;
+        let own = Own { issuer: instance::find(tx)?.issuer, listen };
+        own.refuse(&wanted.0, have.0.guard.as_ref())?;
+        let differences = parts::differences(&have, &wanted);
+        if !differences.is_empty() {
+            resources::update(tx, &wanted.0)?;
+            admit(tx, &wanted.0.uri, &wanted.1)?;
+            record(tx, Event::ResourceChanged, &wanted.0.uri, now)?;
+        }
+        Ok((wanted, differences))
+    })?;
+    let mut text = match differences.is_empty() {
+        true => format!("Nothing to change: {} is so already.", resource.uri),
+        false => format!("Changed {}:", resource.uri),
+    };
+    for difference in &differences {
+        text.push_str(&format!("\n    {difference}"));
+    }
+    let shown = Shown::new(&resource, &admitted);
+    Ok(Answer::new(text, Changed { resource: shown, differences }))
 }
 
 fn list(settings: &Settings) -> Result<Answer, Failure> {
@@ -186,13 +300,15 @@ fn list(settings: &Settings) -> Result<Answer, Failure> {
             };
             let lifetime = resource.token_lifetime.map_or(String::new(), span::write);
             let scopes = resource.scopes.to_string();
-            let upstream = resource.guard.as_ref().map_or("", |guard| guard.upstream.as_str()).to_owned();
-            [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream]
+            let upstream = parts::upstream(resource).unwrap_or_default().to_owned();
+            let rules = parts::rules(resource).join(", ");
+            [resource.uri.to_string(), resource.name.clone(), users, lifetime, scopes, upstream, rules]
         })
         .collect();
     let none = "None yet. Register the first: vestibule resource add https://notes.home.example/mcp";
     let shown: Vec<_> = all.iter().map(|(resource, admitted)| Shown::new(resource, admitted)).collect();
-    Ok(Answer::new(table(["URI", "NAME", "USERS", "LIFETIME", "SCOPES", "UPSTREAM"], &rows, none), shown))
+    let headings = ["URI", "NAME", "USERS", "LIFETIME", "SCOPES", "UPSTREAM", "REQUIRE"];
+    Ok(Answer::new(table(headings, &rows, none), shown))
 }
 
 fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {
@@ -215,18 +331,6 @@ fn remove(settings: &Settings, uri: ResourceUri) -> Result<Answer, Failure> {
     Ok(Answer::new(text, Shown::new(&resource, &[])))
 }
 
-/// The scopes that a resource knows: those that its owner lists, and those that its rules need, or nobody could ever have
-/// them.
-pub(super) fn with_needed(scopes: Scope, guard: Option<&Guard>) -> Scope {
-    guard.map_or(scopes.clone(), |guard| scopes.union(&guard.rules.scopes()))
-}
-
-/// What a resource is called where its owner gave it no name.
-pub(super) fn default_name(uri: &ResourceUri) -> String {
-    let text = uri.as_str();
-    text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/').to_owned()
-}
-
 /// Makes these the people that a restricted resource admits, and says who they are.
 pub(super) fn admit(
     tx: &WriteTx<'_>,
@@ -242,8 +346,8 @@ pub(super) fn admit(
 fn taken(tx: &ReadTx<'_>, uri: &ResourceUri) -> Result<Failure, Failure> {
     let known = resources::find(tx, uri)?.map_or_else(|| uri.to_string(), |known| known.uri.to_string());
     Ok(Failure::new(format!(
-        "could not register {uri}: it is registered as {known}; change it with vestibule apply, or remove it first: \
-         vestibule resource remove {known}"
+        "could not register {uri}: it is registered as {known}; change it: vestibule resource set {known}, or remove it \
+         first: vestibule resource remove {known}"
     )))
 }
 

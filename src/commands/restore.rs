@@ -12,8 +12,12 @@ use crate::store::{OpenRefusal, Store, backup};
 /// From where.
 #[derive(clap::Args)]
 #[command(after_help = "\
+Stop the server first, and move away all of the database that was: vestibule.db, and with it vestibule.db-wal and
+vestibule.db-shm where they are, which belong to it and to no other.
+
 Example:
-  mv vestibule.db vestibule.db.broken
+  systemctl stop vestibule
+  mkdir broken && mv vestibule.db* broken/
   vestibule restore /mnt/backups/vestibule-2026-11-23.db --db vestibule.db
 
 Clients whose refresh token is newer than the backup sign in again; nothing that was revoked after the backup

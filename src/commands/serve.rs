@@ -13,7 +13,7 @@ use super::database::{create, ensure_signing_key, issuer_of};
 use super::descriptors::{make_room, shortage};
 use super::failure::Failure;
 use super::flags::Given;
-use super::guards;
+use super::guards::{self, Own, Replaced, path_under};
 use crate::app::{App, housekeeping};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::{Clock, UnixTime};
@@ -25,7 +25,7 @@ use crate::oauth::secret::{Secret, SecretKind};
 use crate::outgoing::Names;
 use crate::routes;
 use crate::server;
-use crate::store::{Store, instance, resources, setup_link, users};
+use crate::store::{Fault, ReadTx, Store, audit_logs, instance, resources, setup_link, users};
 
 /// How to serve.
 #[derive(clap::Args, Default)]
@@ -88,12 +88,25 @@ pub struct Guarded {
     pub url: String,
     /// Where its requests go.
     pub upstream: String,
+    /// Where they went until this start, if that was somewhere else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// Where it should be guarded anew, because it lies under an issuer of before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
 }
 
 impl Guarded {
-    fn of(resource: Resource) -> Option<Self> {
+    fn of(resource: Resource, replaced: &[Replaced], issuer: &Issuer, former: &[Issuer]) -> Option<Self> {
         let guard = resource.guard?;
-        Some(Self { url: resource.uri.to_string(), upstream: guard.upstream.as_str().to_owned() })
+        let was = replaced.iter().find(|replaced| replaced.uri == resource.uri);
+        let left_behind = former.iter().find_map(|former| path_under(former, &resource.uri));
+        Some(Self {
+            was: was.map(|replaced| replaced.was.as_str().to_owned()),
+            moved_to: left_behind.map(|path| issuer.url(path)),
+            url: resource.uri.to_string(),
+            upstream: guard.upstream.as_str().to_owned(),
+        })
     }
 }
 
@@ -130,8 +143,11 @@ pub fn open(mut settings: Settings, other_issuer: OtherIssuer, now: UnixTime) ->
         store
     };
     let issuer = settle_issuer(&store, settings.issuer.as_ref(), other_issuer, now)?;
-    guards::declare(&store, &issuer, &settings.guards, now)?;
-    let guarded = store.read(resources::list)?.into_iter().filter_map(Guarded::of).collect();
+    let own = Own { issuer: issuer.clone(), listen: Some(address) };
+    let replaced = guards::declare(&store, &own, &settings.guards, now)?;
+    let (registered, former) = store.read(|tx| Ok((resources::list(tx)?, former_issuers(tx, &issuer)?)))?;
+    let guarded = registered.into_iter();
+    let guarded = guarded.filter_map(|resource| Guarded::of(resource, &replaced, &issuer, &former)).collect();
     let setup_link = make_setup_link(&store, &settings, &issuer, now)?;
     let mut warnings = warnings(&settings, &issuer, address);
     let room = make_room(settings.connections_max);
@@ -159,10 +175,24 @@ fn settle_issuer(
     store.write_and_wait(move |tx| {
         instance::change_issuer(tx, &changed)?;
         let origin = Origin::of_command();
-        let reason = format!("it was {known}");
+        let reason = format!("{IT_WAS}{known}");
         Entry::new(Event::IssuerChanged, &origin).subject(changed.as_str()).reason(&reason).record(tx, now)
     })?;
     Ok(asked.clone())
+}
+
+/// Before the issuer of before, in the audit row of its change.
+const IT_WAS: &str = "it was ";
+
+/// The issuers of before, as far as the audit log remembers.
+fn former_issuers(tx: &ReadTx<'_>, issuer: &Issuer) -> Result<Vec<Issuer>, Fault> {
+    let event = Some(Event::IssuerChanged.as_str().to_owned());
+    let changes = audit_logs::list(tx, &audit_logs::Filter { event, ..Default::default() })?;
+    let former = changes.iter().filter_map(|change| {
+        let metadata: serde_json::Value = serde_json::from_str(&change.metadata).ok()?;
+        Issuer::parse(metadata.get("reason")?.as_str()?.strip_prefix(IT_WAS)?).ok()
+    });
+    Ok(former.filter(|former| former != issuer).collect())
 }
 
 /// A fresh link for the first admin; the one of an earlier start is void.
@@ -243,12 +273,7 @@ fn announce(opening: &Opening, form: Form) -> io::Result<()> {
             writeln!(out, "listening on  {}", opening.address)?;
             writeln!(out, "issuer        {}", opening.issuer)?;
             writeln!(out, "database      {}{}", db.display(), if opening.is_new { " (new)" } else { "" })?;
-            if !opening.guarded.is_empty() {
-                writeln!(out, "\nGuarded; give clients these URLs:\n")?;
-                for Guarded { url, upstream } in &opening.guarded {
-                    writeln!(out, "    {url}  ->  {upstream}")?;
-                }
-            }
+            announce_guarded(&mut out, &opening.guarded)?;
             if let Some(link) = &opening.setup_link {
                 let validity = in_words(opening.settings.lifetimes.setup_link.as_u32())
                     .unwrap_or_else(|| span::write(opening.settings.lifetimes.setup_link));
@@ -267,6 +292,39 @@ fn announce(opening: &Opening, form: Form) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+fn announce_guarded(out: &mut impl Write, guarded: &[Guarded]) -> io::Result<()> {
+    let was = |guarded: &Guarded| guarded.was.as_ref().map_or(String::new(), |was| format!(" (was {was})"));
+    let (left_behind, at_hand): (Vec<_>, Vec<_>) =
+        guarded.iter().partition(|guarded| guarded.moved_to.is_some());
+    if !at_hand.is_empty() {
+        writeln!(out, "\nGuarded; give clients these URLs:\n")?;
+    }
+    for guarded in at_hand {
+        writeln!(out, "    {}  ->  {}{}", guarded.url, guarded.upstream, was(guarded))?;
+    }
+    if !left_behind.is_empty() {
+        writeln!(
+            out,
+            "\nAt an issuer of before, so that clients come only while that address still leads here:\n"
+        )?;
+    }
+    for Guarded { url, upstream, moved_to, .. } in left_behind {
+        let Some(moved_to) = moved_to else { continue };
+        writeln!(out, "    {url}  ->  {upstream}")?;
+        if guarded.iter().any(|guarded| guarded.url == *moved_to) {
+            writeln!(out, "        it is guarded anew as {moved_to}; take this one away:")?;
+        } else {
+            writeln!(
+                out,
+                "        guard it anew, with the users, scopes and rules that `vestibule resource list` shows:"
+            )?;
+            writeln!(out, "        vestibule resource add {moved_to} --upstream {upstream}")?;
+        }
+        writeln!(out, "        vestibule resource remove {url}")?;
+    }
+    Ok(())
 }
 
 /// A span in words, where it is a whole number of hours or minutes.

@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::answer::{Answer, table};
 use super::database::Database;
 use super::failure::Failure;
-use super::words;
+use super::{taken_back, words};
 use crate::audit::{Entry, Event, Origin};
 use crate::clock::UnixTime;
 use crate::config::Settings;
 use crate::crypto::password;
 use crate::oauth::ids::{UserId, UserName};
 use crate::store::users::{self, Role, User};
-use crate::store::{ReadTx, WriteTx, sessions, setup_link};
+use crate::store::{ReadTx, WriteTx, resources, sessions, setup_link};
 
 /// What to do with users.
 #[derive(Subcommand)]
@@ -47,6 +47,9 @@ Examples:
         password_stdin: bool,
     },
     /// Keep a person out; what they granted comes back with them
+    ///
+    /// At guarded servers access ends at once: the next request is refused, and open streams end within five seconds. Only
+    /// a server that checks tokens itself takes one that is out there until it ends (see access_token_lifetime).
     Disable {
         /// Whom
         name: String,
@@ -57,6 +60,9 @@ Examples:
         name: String,
     },
     /// Remove a person with everything they granted
+    ///
+    /// At guarded servers access ends at once: the next request is refused, and open streams end within five seconds. Only
+    /// a server that checks tokens itself takes one that is out there until it ends (see access_token_lifetime).
     Remove {
         /// Whom
         name: String,
@@ -102,9 +108,9 @@ pub(super) fn run(settings: &Settings, command: Command) -> Result<Answer, Failu
         Command::Passwd { name, password_stdin } => {
             passwd(&database, words::user_name(&name)?, Typed::from(password_stdin))
         }
-        Command::Disable { name } => disable(&database, words::user_name(&name)?),
+        Command::Disable { name } => disable(settings, &database, words::user_name(&name)?),
         Command::Enable { name } => enable(&database, words::user_name(&name)?),
-        Command::Remove { name } => remove(&database, words::user_name(&name)?),
+        Command::Remove { name } => remove(settings, &database, words::user_name(&name)?),
     }
 }
 
@@ -166,8 +172,8 @@ fn passwd(database: &Database, name: UserName, typed: Typed) -> Result<Answer, F
     ))
 }
 
-fn disable(database: &Database, name: UserName) -> Result<Answer, Failure> {
-    let user = database.change(move |tx, now| {
+fn disable(settings: &Settings, database: &Database, name: UserName) -> Result<Answer, Failure> {
+    let (user, resources) = database.change(move |tx, now| {
         let user = find(tx, &name)?;
         if user.disabled_at.is_none() {
             keep_an_admin(tx, &user, "disable")?;
@@ -175,11 +181,12 @@ fn disable(database: &Database, name: UserName) -> Result<Answer, Failure> {
             sessions::remove_all_of(tx, &user.id)?;
             record(tx, Event::UserChanged, &user, "disabled", now)?;
         }
-        find(tx, &name)
+        Ok((find(tx, &name)?, resources::list(tx)?))
     })?;
     let text = format!(
-        "{} cannot sign in, and nothing that they granted can be refreshed. Let them in again: vestibule user enable {}",
-        user.name, user.name
+        "{0} cannot sign in, and nothing that they granted can be refreshed. {1} Let them in again: vestibule user enable {0}",
+        user.name,
+        taken_back::ends(&resources, settings.lifetimes.access_token)
     );
     Ok(Answer::new(text, Shown::new(&user)))
 }
@@ -196,15 +203,16 @@ fn enable(database: &Database, name: UserName) -> Result<Answer, Failure> {
     Ok(Answer::new(format!("{} may sign in.", user.name), Shown::new(&user)))
 }
 
-fn remove(database: &Database, name: UserName) -> Result<Answer, Failure> {
-    let user = database.change(move |tx, now| {
+fn remove(settings: &Settings, database: &Database, name: UserName) -> Result<Answer, Failure> {
+    let (user, resources) = database.change(move |tx, now| {
         let user = find(tx, &name)?;
         keep_an_admin(tx, &user, "remove")?;
         users::remove(tx, &user.id)?;
         record(tx, Event::UserRemoved, &user, "removed", now)?;
-        Ok(user)
+        Ok((user, resources::list(tx)?))
     })?;
-    Ok(Answer::new(format!("Removed {} with everything they granted.", user.name), Shown::new(&user)))
+    let ends = taken_back::ends(&resources, settings.lifetimes.access_token);
+    Ok(Answer::new(format!("Removed {} with everything they granted. {ends}", user.name), Shown::new(&user)))
 }
 
 /// The person of that name, or what to do about there being none.

@@ -10,7 +10,7 @@ use crate::config::span;
 use crate::oauth::client::{Client, Credential, KeySource};
 use crate::oauth::client_metadata::ClientMetadata;
 use crate::oauth::grant_type::GrantType;
-use crate::oauth::guard::{Guard, Identity, Rule, Rules, UpstreamUrl};
+use crate::oauth::guard::{Rule, Rules, UpstreamUrl};
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::key_set::KeySet;
 use crate::oauth::key_set_url::KeySetUrl;
@@ -75,31 +75,30 @@ pub(super) fn token_lifetime(text: &str) -> Result<Seconds, Failure> {
         .map_err(|why| Failure::new(format!("could not read the token lifetime: {why}")))
 }
 
-/// How a resource is guarded, if it is: where its requests go, what its calls need, and whether the server behind gets a
-/// token.
-pub(super) fn guard(
-    upstream: Option<&str>,
-    rules: &[String],
-    identity: Identity,
-) -> Result<Option<Guard>, Failure> {
-    let Some(text) = upstream else {
-        if rules.is_empty() && identity == Identity::Headers {
-            return Ok(None);
-        }
-        return Err(Failure::new(
-            "could not guard the resource: rules and the identity token are for one with an upstream; name it with --upstream",
-        ));
-    };
-    let upstream = UpstreamUrl::parse(text)
-        .map_err(|why| Failure::new(format!("could not read the upstream {text:?}: {why}")))?;
-    let rules: Vec<_> = rules
-        .iter()
-        .map(|text| {
-            Rule::parse(text).map_err(|why| Failure::new(format!("could not read the rule {text:?}: {why}")))
-        })
-        .collect::<Result<_, _>>()?;
-    let rules = Rules::of(rules).map_err(|why| Failure::new(format!("could not use the rules: {why}")))?;
-    Ok(Some(Guard { upstream, rules, identity }))
+/// Where a guarded resource's requests go.
+pub(super) fn upstream(text: &str) -> Result<UpstreamUrl, Failure> {
+    UpstreamUrl::parse(text)
+        .map_err(|why| Failure::new(format!("could not read the upstream {text:?}: {why}")))
+}
+
+/// What a guarded resource's calls need.
+pub(super) fn rules(texts: &[String]) -> Result<Rules, Failure> {
+    let rules: Vec<_> = texts.iter().map(|text| rule(text)).collect::<Result<_, _>>()?;
+    Rules::of(rules).map_err(|why| Failure::new(format!("could not use the rules: {why}")))
+}
+
+fn rule(text: &str) -> Result<Rule, Failure> {
+    let rule =
+        Rule::parse(text).map_err(|why| Failure::new(format!("could not read the rule {text:?}: {why}")))?;
+    if rule.is_about_a_method() {
+        return Ok(rule);
+    }
+    Err(Failure::new(format!(
+        "could not use the rule {text:?}: no method of MCP is called {}, so it would protect nothing; for tools of that \
+         name write {:?}",
+        rule.method(),
+        rule.of_tools().to_string()
+    )))
 }
 
 /// A redirect URI.

@@ -117,6 +117,26 @@ pub struct Rules(Vec<Rule>);
 
 const RULES_MAX: usize = 100;
 
+/// What clients ask of servers (MCP): those without a slash, and of the others enough that a pattern which begins one of
+/// them, such as `tools*`, is known for what it is.
+const METHODS: [&str; 15] = [
+    "initialize",
+    "ping",
+    "completion/complete",
+    "logging/setLevel",
+    "notifications/initialized",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "tools/call",
+    "tools/list",
+];
+
 impl Rule {
     /// Reads `METHOD[:NAME]=SCOPE[ SCOPE]`, such as `tools/call:delete_*=write`.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
@@ -133,6 +153,29 @@ impl Rule {
             return Err(SHAPE);
         }
         Ok(Self { method: Pattern::parse(method).ok_or(SHAPE)?, target, needed })
+    }
+
+    /// The scopes that a call needs which it covers.
+    pub const fn needed(&self) -> &Scope {
+        &self.needed
+    }
+
+    /// Whether there can be a method that it is about: one with a slash, as nearly all of MCP's have and all that are to
+    /// come, or one that is known. A rule without would protect nothing.
+    pub fn is_about_a_method(&self) -> bool {
+        self.method.0.contains('/') || METHODS.iter().any(|method| self.method.matches(method))
+    }
+
+    /// The same rule for tools, where a tool's name was written in the place of a method.
+    #[must_use]
+    pub fn of_tools(&self) -> Self {
+        let target = self.target.clone().unwrap_or_else(|| self.method.clone());
+        Self { method: Pattern("tools/call".to_owned()), target: Some(target), needed: self.needed.clone() }
+    }
+
+    /// The method, as its owner wrote it.
+    pub fn method(&self) -> &str {
+        &self.method.0
     }
 
     fn covers(&self, call: &Call<'_>) -> bool {
@@ -292,6 +335,25 @@ mod tests {
             assert!(Rule::parse(wrong).is_err(), "{wrong:?}");
         }
         assert!(Rules::of(vec![Rule::parse("a=b").unwrap(); 101]).is_err());
+    }
+
+    #[test]
+    fn a_rule_is_about_a_method_or_protects_nothing() {
+        for rule in
+            ["tools/call:x=a", "tasks/get=a", "initialize=a", "ping=a", "*=a", "*:x=a", "tools*=a", "*call=a"]
+        {
+            assert!(Rule::parse(rule).unwrap().is_about_a_method(), "{rule}");
+        }
+        for (rule, mended) in [
+            ("delete_*=write", "tools/call:delete_*=write"),
+            ("*delete*=a b", "tools/call:*delete*=a b"),
+            ("call:delete=write", "tools/call:delete=write"),
+            ("Ping=a", "tools/call:Ping=a"),
+        ] {
+            let rule = Rule::parse(rule).unwrap();
+            assert!(!rule.is_about_a_method(), "{rule}");
+            assert_eq!(rule.of_tools().to_string(), mended);
+        }
     }
 
     #[test]

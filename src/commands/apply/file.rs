@@ -10,14 +10,14 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::super::failure::Failure;
-use super::super::{resource, words};
-use crate::clock::Seconds;
+use super::super::resource::parts::{Lifetime, Parts, People, Stand};
+use super::super::words;
 use crate::oauth::client::KeySource;
 use crate::oauth::grant_type::GrantType;
 use crate::oauth::guard::Identity;
 use crate::oauth::ids::{ClientId, UserName};
 use crate::oauth::redirect_uri::RedirectUri;
-use crate::oauth::resource::{Admission, Resource, ResourceUri};
+use crate::oauth::resource::ResourceUri;
 use crate::oauth::scope::Scope;
 use crate::oauth::secret::SecretHash;
 use crate::store::users::Role;
@@ -26,8 +26,8 @@ use crate::store::users::Role;
 pub(super) struct Wanted {
     /// The people.
     pub(super) users: Vec<WantedUser>,
-    /// The servers, each with the names of those whom it admits.
-    pub(super) resources: Vec<(Resource, Vec<UserName>)>,
+    /// The servers, each with what is said of it.
+    pub(super) resources: Vec<(ResourceUri, Parts)>,
     /// The clients.
     pub(super) clients: Vec<WantedClient>,
 }
@@ -104,14 +104,11 @@ struct UserEntry {
 struct ResourceEntry {
     uri: String,
     name: Option<String>,
-    #[serde(default)]
-    scopes: Words,
-    users: Option<Vec<String>>,
+    scopes: Option<Words>,
+    users: Option<Admitted>,
     upstream: Option<String>,
-    #[serde(default)]
-    require: Vec<String>,
-    #[serde(default)]
-    identity_token: bool,
+    require: Option<Vec<String>>,
+    identity_token: Option<bool>,
     token_lifetime: Option<Span>,
 }
 
@@ -143,12 +140,6 @@ enum Words {
     List(Vec<String>),
 }
 
-impl Default for Words {
-    fn default() -> Self {
-        Self::List(Vec::new())
-    }
-}
-
 impl Words {
     fn scope(&self) -> Result<Scope, Failure> {
         match self {
@@ -157,6 +148,17 @@ impl Words {
         }
     }
 }
+
+/// `["alice", "bob"]` or `"everyone"`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "users are a list of names, or the text \"everyone\"")]
+enum Admitted {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// For every user, where names could stand.
+const EVERYONE: &str = "everyone";
 
 /// `"1h"` or `3600`.
 #[derive(Deserialize)]
@@ -230,7 +232,7 @@ pub(super) fn read(path: &Path) -> Result<Wanted, Failure> {
             clients: file.clients.iter().map(|entry| client(entry, directory)).collect::<Result<_, _>>()?,
         };
         refuse_repeats("user", wanted.users.iter().map(|user| user.name.as_str()))?;
-        refuse_repeats("resource", wanted.resources.iter().map(|(resource, _)| resource.uri.canonical()))?;
+        refuse_repeats("resource", wanted.resources.iter().map(|(uri, _)| uri.canonical()))?;
         refuse_repeats("client", wanted.clients.iter().map(|client| client.id.as_str()))?;
         Ok(wanted)
     };
@@ -252,30 +254,43 @@ fn user(entry: &UserEntry, directory: &Path) -> Result<WantedUser, Failure> {
     })
 }
 
-fn server(entry: &ResourceEntry) -> Result<(Resource, Vec<UserName>), Failure> {
-    let uri = words::resource_uri(&entry.uri)?;
-    let names = entry
-        .users
-        .iter()
-        .flatten()
-        .map(|name| words::user_name(name))
-        .collect::<Result<BTreeSet<_>, _>>()?;
-    let lifetime: Option<Seconds> = match &entry.token_lifetime {
+fn server(entry: &ResourceEntry) -> Result<(ResourceUri, Parts), Failure> {
+    let lifetime = match &entry.token_lifetime {
         None => None,
         Some(Span::Number(seconds)) => Some(words::token_lifetime(&seconds.to_string())?),
         Some(Span::Text(text)) => Some(words::token_lifetime(text)?),
     };
-    let identity = if entry.identity_token { Identity::HeadersAndToken } else { Identity::Headers };
-    let guard = words::guard(entry.upstream.as_deref(), &entry.require, identity)?;
-    let resource = Resource {
-        name: entry.name.as_deref().map_or_else(|| Ok(resource::default_name(&uri)), words::display_name)?,
-        scopes: resource::with_needed(entry.scopes.scope()?, guard.as_ref()),
-        admission: if entry.users.is_some() { Admission::Listed } else { Admission::Everyone },
-        token_lifetime: lifetime,
-        guard,
-        uri,
+    let identity = |token| if token { Identity::HeadersAndToken } else { Identity::Headers };
+    let parts = Parts {
+        name: entry.name.as_deref().map(words::display_name).transpose()?,
+        scopes: entry.scopes.as_ref().map(Words::scope).transpose()?,
+        people: entry.users.as_ref().map(people).transpose()?,
+        stand: entry.upstream.as_deref().map(stand).transpose()?,
+        rules: entry.require.as_deref().map(words::rules).transpose()?,
+        identity: entry.identity_token.map(identity),
+        lifetime: lifetime.map(Lifetime::Own),
     };
-    Ok((resource, names.into_iter().collect()))
+    Ok((words::resource_uri(&entry.uri)?, parts))
+}
+
+fn people(admitted: &Admitted) -> Result<People, Failure> {
+    match admitted {
+        Admitted::List(names) => {
+            names.iter().map(|name| words::user_name(name)).collect::<Result<_, _>>().map(People::Listed)
+        }
+        Admitted::Text(word) if word == EVERYONE => Ok(People::Everyone),
+        Admitted::Text(word) => Err(Failure::new(format!(
+            "could not read users = {word:?}: write a list of names, or {EVERYONE:?} for every user"
+        ))),
+    }
+}
+
+/// An upstream, or the word that there is to be none.
+fn stand(upstream: &str) -> Result<Stand, Failure> {
+    if upstream.is_empty() {
+        return Ok(Stand::Aside);
+    }
+    words::upstream(upstream).map(Stand::Before)
 }
 
 fn client(entry: &ClientEntry, directory: &Path) -> Result<WantedClient, Failure> {

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::database::{Database, create, issuer_of};
 use super::failure::Failure;
 use super::flags::Given;
+use super::guards::{self, Own};
 use crate::clock::{Clock, UnixTime};
 use crate::config::Settings;
 use crate::oauth::issuer::Issuer;
@@ -41,6 +42,13 @@ A file, TOML or JSON by its name:
   scopes = [\"notes:read\", \"notes:write\"]
   users = [\"alice\"]
 
+  [[resources]]                                         # a guarded one: it knows nothing of sign-in
+  uri = \"https://files.home.example/mcp\"
+  users = [\"alice\", \"bob\"]                            # or \"everyone\"
+  scopes = [\"read\", \"write\"]
+  upstream = \"http://127.0.0.1:3001/mcp\"               # \"\": guarded no longer
+  require = [\"tools/call:delete_*=write\"]
+
   [[clients]]
   client_id = \"backup-job\"
   name = \"Backup job\"
@@ -49,8 +57,8 @@ A file, TOML or JSON by its name:
   scopes = \"notes:read\"
   secret_file = \"backup-job.secret\"
 
-What an entry does not say is as by default, but for secrets, passwords and `disabled`, which then stay as they are.
-Files are looked for beside the file that names them. Where there is no database, one is made.")]
+What an entry does not say of a resource stays as it is, as do secrets, passwords and `disabled`; all else is as by
+default, and so is all of a new entry. Files are looked for beside the file that names them. Where there is no database, one is made.")]
 pub(super) struct Args {
     /// The file: NAME.toml or NAME.json
     file: PathBuf,
@@ -79,7 +87,8 @@ pub(super) fn run(settings: &Settings, args: &Args) -> Result<Answer, Failure> {
     let is_new = !settings.db.exists();
     if is_new {
         // Also when it is meant: a wrong file must not leave a database behind.
-        let known = Known::of_a_new_database(issuer_of_settings(settings)?);
+        let own = Own { issuer: issuer_of_settings(settings)?, listen: guards::listening(settings) };
+        let known = Known::of_a_new_database(own);
         let plan = plan::make(&wanted, &known, &NewPasswords::new(), now)?;
         if args.dry_run {
             return Ok(report(plan, Made::Planned));
@@ -87,14 +96,15 @@ pub(super) fn run(settings: &Settings, args: &Args) -> Result<Answer, Failure> {
     }
     let store = if is_new { found(settings, now)? } else { Store::open(&settings.db)? };
     let database = Database { store, now };
-    let known = database.read(|tx| Known::read(tx, &wanted))?;
+    let known = database.read(|tx| Known::read(tx, &wanted, guards::listening(settings)))?;
     // Before the transaction: each hash takes 25 ms, and the server's writes would wait.
     let passwords = known.new_passwords(&wanted);
     if args.dry_run {
         return Ok(report(plan::make(&wanted, &known, &passwords, now)?, Made::Nothing));
     }
+    let listen = guards::listening(settings);
     let plan = database.change(move |tx, now| {
-        let plan = plan::make(&wanted, &Known::read(tx, &wanted)?, &passwords, now)?;
+        let plan = plan::make(&wanted, &Known::read(tx, &wanted, listen)?, &passwords, now)?;
         carry_out::run(tx, &plan, now)?;
         Ok(plan)
     })?;

@@ -3,30 +3,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
 use super::super::answer::plain;
+use super::super::difference::Difference;
 use super::super::failure::Failure;
-use super::super::{client, guards, words};
+use super::super::guards::Own;
+use super::super::resource::parts::{self, Entry};
+use super::super::{client, words};
 use super::file::{Wanted, WantedClient, WantedCredential, WantedUser};
 use crate::clock::UnixTime;
 use crate::crypto::password;
 use crate::oauth::client::{Assertion, Client, Credential, RegisteredBy};
 use crate::oauth::grant_type::AuthMethod;
-use crate::oauth::guard::Guard;
 use crate::oauth::ids::{UserId, UserName};
-use crate::oauth::issuer::Issuer;
+use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::resource::{Resource, ResourceUri};
+use crate::oauth::scope::Scope;
 use crate::oauth::secret::{Secret, SecretKind};
 use crate::store::users::{self, Role, User};
 use crate::store::{ReadTx, clients, instance, resources};
 
 /// What the database knows of what a file names.
 pub(super) struct Known {
-    issuer: Issuer,
+    own: Own,
     users: Vec<User>,
-    resources: Vec<(Resource, Vec<UserName>)>,
+    resources: Vec<Entry>,
     clients: Vec<Client>,
     hashes: BTreeMap<UserName, String>,
 }
@@ -76,7 +80,7 @@ pub(super) struct Change {
     name: String,
     /// What of it changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    fields: Vec<&'static str>,
+    differences: Vec<Difference>,
     /// The secret that was made for it, shown this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
@@ -102,8 +106,8 @@ impl fmt::Display for Change {
             Action::Keep => '=',
         };
         write!(f, "{sign} {} {}", self.kind, plain(&self.name))?;
-        if !self.fields.is_empty() {
-            write!(f, " ({})", self.fields.join(", "))?;
+        for difference in &self.differences {
+            write!(f, "\n    {difference}")?;
         }
         match &self.client_secret {
             Some(secret) => write!(f, "\n    client_secret {secret} (not shown again)"),
@@ -114,27 +118,25 @@ impl fmt::Display for Change {
 
 impl Known {
     /// Nothing but who we are.
-    pub(super) fn of_a_new_database(issuer: Issuer) -> Self {
-        Self {
-            issuer,
-            users: Vec::new(),
-            hashes: BTreeMap::new(),
-            resources: Vec::new(),
-            clients: Vec::new(),
-        }
+    pub(super) fn of_a_new_database(own: Own) -> Self {
+        Self { own, users: Vec::new(), hashes: BTreeMap::new(), resources: Vec::new(), clients: Vec::new() }
     }
 
     /// Reads it.
-    pub(super) fn read(tx: &ReadTx<'_>, wanted: &Wanted) -> Result<Self, Failure> {
-        let mut known =
-            Self { users: users::list(tx)?, ..Self::of_a_new_database(instance::find(tx)?.issuer) };
+    pub(super) fn read(
+        tx: &ReadTx<'_>,
+        wanted: &Wanted,
+        listen: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
+        let own = Own { issuer: instance::find(tx)?.issuer, listen };
+        let mut known = Self { users: users::list(tx)?, ..Self::of_a_new_database(own) };
         for user in &known.users {
             if let Some(hash) = users::password_hash(tx, &user.id)? {
                 known.hashes.insert(user.name.clone(), hash);
             }
         }
-        for (resource, _) in &wanted.resources {
-            if let Some(resource) = resources::find(tx, &resource.uri)? {
+        for (uri, _) in &wanted.resources {
+            if let Some(resource) = resources::find(tx, uri)? {
                 let admitted = resources::admitted(tx, &resource.uri)?;
                 known.resources.push((resource, admitted));
             }
@@ -181,20 +183,21 @@ pub(super) fn make(
     keep_an_admin(&plan, known)?;
     let people: BTreeSet<&UserName> =
         known.users.iter().map(|user| &user.name).chain(wanted.users.iter().map(|user| &user.name)).collect();
-    for (resource, admitted) in &wanted.resources {
+    for (uri, parts) in &wanted.resources {
+        let have = known.resources.iter().find(|(have, _)| have.uri == *uri);
+        let (resource, admitted) = parts.upon(uri.clone(), have)?;
         if let Some(nobody) = admitted.iter().find(|name| !people.contains(name)) {
             return Err(Failure::new(format!(
                 "{} admits {nobody}, whom nobody added; name them under [[users]], or add them: vestibule user add {nobody}",
                 resource.uri
             )));
         }
-        if resource.guard.is_some() {
-            guards::refuse_own(&known.issuer, &resource.uri)?;
-        }
-        plan_resource(&mut plan, resource, admitted, known);
+        known.own.refuse(&resource, have.and_then(|(have, _)| have.guard.as_ref()))?;
+        plan_resource(&mut plan, (resource, admitted), have);
     }
+    let registered = known.resources.iter().map(|(resource, _)| &resource.uri);
     let registered: Vec<&ResourceUri> =
-        known.resources.iter().chain(&wanted.resources).map(|(resource, _)| &resource.uri).collect();
+        registered.chain(wanted.resources.iter().map(|(uri, _)| uri)).collect();
     for client in &wanted.clients {
         plan_client(&mut plan, client, known, now)?;
         let unknown = client.audience.iter().filter(|uri| !registered.contains(uri));
@@ -217,17 +220,12 @@ impl Plan {
         kind: &'static str,
         name: &str,
         action: Action,
-        fields: Vec<&'static str>,
+        differences: Vec<Difference>,
         step: Option<Step>,
     ) {
-        self.changes.push(Change { action, kind, name: name.to_owned(), fields, client_secret: None });
+        self.changes.push(Change { action, kind, name: name.to_owned(), differences, client_secret: None });
         self.steps.extend(step);
     }
-}
-
-/// The names of the pairs that differ.
-fn differing<const N: usize>(pairs: [(bool, &'static str); N]) -> Vec<&'static str> {
-    pairs.into_iter().filter(|(differs, _)| *differs).map(|(_, name)| name).collect()
 }
 
 fn plan_user(
@@ -254,18 +252,23 @@ fn plan_user(
         Some(false) => None,
         Some(true) => have.disabled_at.or(Some(now)),
     };
-    let fields = differing([
-        (wanted.email != have.email, "email"),
-        (wanted.role != have.role, "admin"),
-        (disabled_at != have.disabled_at, "disabled"),
-        (password_hash.is_some(), "password"),
-    ]);
-    if fields.is_empty() {
-        return plan.push("user", name, Action::Keep, fields, None);
+    let email = |user: &Option<String>| user.clone().unwrap_or_default();
+    let is_disabled = |at: Option<UnixTime>| at.is_some();
+    let differences: Vec<_> = [
+        Difference::between("email", email(&have.email), email(&wanted.email)),
+        Difference::between("admin", have.role == Role::Admin, wanted.role == Role::Admin),
+        Difference::between("disabled", is_disabled(have.disabled_at), is_disabled(disabled_at)),
+        password_hash.is_some().then_some(Difference::of_a_secret("password")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if differences.is_empty() {
+        return plan.push("user", name, Action::Keep, differences, None);
     }
     let wanted = User { email: wanted.email.clone(), role: wanted.role, disabled_at, ..have.clone() };
     let step = Step::ChangeUser { id: have.id.clone(), wanted, password_hash };
-    plan.push("user", name, Action::Change, fields, Some(step));
+    plan.push("user", name, Action::Change, differences, Some(step));
 }
 
 /// Refuses a file that would take the last owner away.
@@ -286,33 +289,23 @@ fn keep_an_admin(plan: &Plan, known: &Known) -> Result<(), Failure> {
     Ok(())
 }
 
-fn plan_resource(plan: &mut Plan, wanted: &Resource, admitted: &[UserName], known: &Known) {
-    let name = wanted.uri.as_str();
-    let (wanted, admitted) = (wanted.clone(), admitted.to_vec());
-    let Some((have, have_admitted)) = known.resources.iter().find(|(have, _)| have.uri == wanted.uri) else {
-        let step = Step::AddResource(wanted.clone(), admitted);
-        return plan.push("resource", name, Action::Add, Vec::new(), Some(step));
+fn plan_resource(plan: &mut Plan, wanted: Entry, have: Option<&Entry>) {
+    let name = wanted.0.uri.as_str().to_owned();
+    let Some(have) = have else {
+        return plan.push(
+            "resource",
+            &name,
+            Action::Add,
+            Vec::new(),
+            Some(Step::AddResource(wanted.0, wanted.1)),
+        );
     };
-    let fields = differing([
-        (wanted.uri.as_str() != have.uri.as_str(), "uri"),
-        (wanted.name != have.name, "name"),
-        (wanted.scopes != have.scopes, "scopes"),
-        (wanted.admission != have.admission || admitted != *have_admitted, "users"),
-        (guard(&wanted, |guard| &guard.upstream) != guard(have, |guard| &guard.upstream), "upstream"),
-        (guard(&wanted, |guard| &guard.rules) != guard(have, |guard| &guard.rules), "require"),
-        (guard(&wanted, |guard| &guard.identity) != guard(have, |guard| &guard.identity), "identity_token"),
-        (wanted.token_lifetime != have.token_lifetime, "token_lifetime"),
-    ]);
-    if fields.is_empty() {
-        return plan.push("resource", name, Action::Keep, fields, None);
+    let differences = parts::differences(have, &wanted);
+    if differences.is_empty() {
+        return plan.push("resource", &name, Action::Keep, differences, None);
     }
-    let step = Step::ChangeResource(wanted.clone(), admitted);
-    plan.push("resource", wanted.uri.as_str(), Action::Change, fields, Some(step));
-}
-
-/// A part of a resource's guard.
-fn guard<T>(resource: &Resource, part: impl FnOnce(&Guard) -> &T) -> Option<&T> {
-    resource.guard.as_ref().map(part)
+    let step = Step::ChangeResource(wanted.0, wanted.1);
+    plan.push("resource", &name, Action::Change, differences, Some(step));
 }
 
 fn plan_client(plan: &mut Plan, wanted: &WantedClient, known: &Known, now: UnixTime) -> Result<(), Failure> {
@@ -362,11 +355,11 @@ fn plan_client(plan: &mut Plan, wanted: &WantedClient, known: &Known, now: UnixT
     match have {
         None => plan.push("client", name, Action::Add, Vec::new(), Some(Step::AddClient(client))),
         Some(have) => {
-            let fields = client_fields(&client, have);
-            if fields.is_empty() {
-                plan.push("client", name, Action::Keep, fields, None);
+            let differences = client_differences(&client, have);
+            if differences.is_empty() {
+                plan.push("client", name, Action::Keep, differences, None);
             } else {
-                plan.push("client", name, Action::Change, fields, Some(Step::ChangeClient(client)));
+                plan.push("client", name, Action::Change, differences, Some(Step::ChangeClient(client)));
             }
         }
     }
@@ -383,22 +376,31 @@ fn method(have: Option<&Credential>) -> AuthMethod {
     }
 }
 
-fn client_fields(wanted: &Client, have: &Client) -> Vec<&'static str> {
-    let same_spelling =
-        wanted.audience.iter().map(ResourceUri::as_str).eq(have.audience.iter().map(ResourceUri::as_str));
+fn client_differences(wanted: &Client, have: &Client) -> Vec<Difference> {
+    let grants = |client: &Client| {
+        client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let audience =
+        |client: &Client| client.audience.iter().map(ResourceUri::as_str).collect::<Vec<_>>().join(", ");
+    let redirects =
+        |client: &Client| client.redirect_uris.iter().map(RedirectUri::as_str).collect::<Vec<_>>().join(", ");
+    let scopes = |client: &Client| client.scope.as_ref().map_or_else(|| "any".to_owned(), Scope::to_string);
     let credential = match (&wanted.credential, &have.credential) {
         (Credential::Secret { hash, .. }, Credential::Secret { hash: other, .. }) if hash == other => None,
         (wanted, have) if wanted == have => None,
-        (Credential::Public, _) => Some("public"),
-        (Credential::Secret { .. }, _) => Some("secret"),
-        (Credential::Keys { .. }, _) => Some("jwks"),
+        (Credential::Public, _) => Difference::between("public", false, true),
+        (Credential::Secret { .. }, _) => Some(Difference::of_a_secret("secret")),
+        (Credential::Keys { .. }, _) => Some(Difference::of_a_secret("jwks")),
     };
-    differing([
-        (wanted.name != have.name, "name"),
-        (wanted.grant_types != have.grant_types, "grants"),
-        (!same_spelling, "audience"),
-        (wanted.scope != have.scope, "scopes"),
-        (wanted.redirect_uris != have.redirect_uris, "redirect_uris"),
-        (credential.is_some(), credential.unwrap_or_default()),
-    ])
+    [
+        Difference::between("name", &have.name, &wanted.name),
+        Difference::between("grants", grants(have), grants(wanted)),
+        Difference::between("audience", audience(have), audience(wanted)),
+        Difference::between("scopes", scopes(have), scopes(wanted)),
+        Difference::between("redirect_uris", redirects(have), redirects(wanted)),
+        credential,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -68,11 +68,14 @@ fn apply_changes_what_differs_and_leaves_alone_what_is_not_named() {
     shell.write("alice.password", "another password");
     let changes = shell.ok("apply vestibule.toml");
     for line in [
-        "~ user alice (password)",
+        "~ user alice",
+        "    password: a new one",
         "= user bob",
-        "~ resource https://notes.home.example/mcp (name)",
+        "~ resource https://notes.home.example/mcp",
+        "    name: Notes -> My notes",
         "= resource https://door.home.example/mcp",
-        "~ client backup-job (scopes)",
+        "~ client backup-job",
+        "    scopes: notes:read -> notes:write",
         "= client dashboard",
         "3 changes.",
     ] {
@@ -151,4 +154,68 @@ fn apply_keeps_an_owner_and_takes_no_client_over() {
         ),
     );
     shell.run("apply b.toml").refused(&["registered itself", "another client_id"]);
+}
+
+/// A guarded server of which everything is said, as a file says it.
+const GUARDED: &str = r#"
+[[users]]
+name = "alice"
+[[resources]]
+uri = "https://files.home.example/mcp"
+name = "Files"
+users = ["alice"]
+scopes = ["read", "write"]
+upstream = "http://127.0.0.1:3001/mcp"
+require = ["tools/call:delete_*=write"]
+identity_token = true
+token_lifetime = "10m"
+"#;
+
+#[test]
+fn apply_leaves_of_a_resource_what_the_file_does_not_say() {
+    let shell = Shell::new();
+    shell.write("all.toml", GUARDED);
+    shell.ok("apply all.toml");
+    let before = shell.run("resource list --json").json();
+    for left_out in ["name", "users", "scopes", "upstream", "require", "identity_token", "token_lifetime"] {
+        let (people, server) = GUARDED.split_once("[[resources]]\n").unwrap();
+        let kept = server.lines().filter(|line| !line.starts_with(&format!("{left_out} = ")));
+        let less = kept.collect::<Vec<_>>().join("\n");
+        assert_ne!(less, server.trim_end(), "{left_out} is in the file");
+        shell.write("less.toml", &format!("{people}[[resources]]\n{less}\n"));
+        let said = shell.ok("apply less.toml");
+        assert!(said.contains("= resource ") && said.ends_with("Nothing to change.\n"), "{left_out}: {said}");
+    }
+    shell.write("bare.toml", "[[resources]]\nuri = \"https://files.home.example/mcp\"\n");
+    assert_eq!(shell.run("apply bare.toml --json").json()["changed"], 0);
+    assert_eq!(shell.run("resource list --json").json(), before);
+}
+
+#[test]
+fn apply_takes_a_guard_away_where_the_file_says_so_and_tells_it() {
+    let shell = Shell::new();
+    shell.write("all.toml", GUARDED);
+    shell.ok("apply all.toml");
+    let entry = "[[resources]]\nuri = \"https://files.home.example/mcp\"\n";
+    shell.write("open.toml", &format!("{entry}upstream = \"\"\nusers = \"everyone\"\n"));
+    let planned = shell.ok("apply open.toml --dry-run");
+    for line in [
+        "~ resource https://files.home.example/mcp",
+        "    users: alice -> every user",
+        "    upstream: http://127.0.0.1:3001/mcp -> none (no longer guarded)",
+        "    require: tools/call:delete_*=write -> none",
+        "    identity_token: true -> false",
+    ] {
+        assert!(planned.lines().any(|have| have == line), "{line:?} is not in {planned}");
+    }
+    let done = shell.run("apply open.toml --json").json();
+    let users = json!({"field": "users", "from": "alice", "to": "every user"});
+    assert_eq!(done["changes"][0]["differences"][0], users);
+    let left = json!([{"uri": "https://files.home.example/mcp", "name": "Files", "scopes": ["read", "write"],
+                       "token_lifetime": 600}]);
+    assert_eq!(shell.run("resource list --json").json(), left);
+    shell.write("rules.toml", &format!("{entry}require = [\"ping=read\"]\n"));
+    shell.run("apply rules.toml").refused(&["https://files.home.example/mcp", "with an upstream"]);
+    shell.write("word.toml", &format!("{entry}users = \"alice\"\n"));
+    shell.run("apply word.toml").refused(&["\"alice\"", "a list of names", "\"everyone\""]);
 }

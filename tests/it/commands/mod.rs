@@ -3,8 +3,12 @@
 mod apply;
 mod client;
 mod database;
+mod guards;
 mod people;
+mod resource_rules;
+mod resource_set;
 mod serving;
+mod taken_back;
 
 use std::fs;
 use std::io::Write;
@@ -204,6 +208,7 @@ fn every_help_explains_itself_and_the_ones_that_change_things_by_example() {
         "serve",
         "user add",
         "resource add",
+        "resource set",
         "client add",
         "key rotate",
         "audit",

@@ -104,7 +104,7 @@ fn resource_add_list_and_remove() {
 
     shell.run("resource add HTTPS://Notes.Home.Example:443/mcp/").refused(&[
         NOTES,
-        "vestibule apply",
+        "vestibule resource set",
         "vestibule resource remove",
     ]);
     shell.run("resource add https://x.example --users alice,bob").refused(&["bob", "vestibule user add bob"]);
