@@ -87,9 +87,7 @@ pub const fn mend(refusal: &PageRefusal) -> Option<&'static str> {
         PageRefusal::PlaceUnknown(_) => {
             Some("register it: vestibule resource add; and give it a host of its own, not the issuer's")
         }
-        PageRefusal::NotAdmitted(_) => {
-            Some("add the person to --users of the resource, in the file of vestibule apply")
-        }
+        PageRefusal::NotAdmitted(_) => Some("vestibule resource set URI --users, with the person among them"),
         PageRefusal::VisitLost
         | PageRefusal::ClientMissing
         | PageRefusal::RedirectUriMissing

@@ -130,7 +130,7 @@ fn log_reason(refusal: &BearerRefusal) -> String {
         BearerRefusal::Insufficient(scope, _) => format!("{} {scope}", refusal.reason()),
         BearerRefusal::Closed(_) => {
             format!(
-                "{}; mend: add the person to --users of the resource, in the file of vestibule apply",
+                "{}; mend: vestibule resource set URI --users, with the person among them",
                 refusal.reason()
             )
         }

@@ -270,7 +270,9 @@ fn unanswered(why: &UpstreamRefusal, upstream: &UpstreamUrl, id: Option<Value>) 
         UpstreamRefusal::Unreachable(_) => (
             Status::BAD_GATEWAY,
             "The server behind this one cannot be reached. Whoever runs it should start it, or look where it listens.",
-            Some("start the server behind, or say where it listens: --guard, or vestibule apply"),
+            Some(
+                "start the server behind, or say where it listens: --guard, or vestibule resource set URI --upstream",
+            ),
         ),
         UpstreamRefusal::TooSlow => (
             Status::GATEWAY_TIMEOUT,
