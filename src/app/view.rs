@@ -48,12 +48,9 @@ impl View {
 }
 
 /// Takes views.
-pub(super) struct Views(Mutex<Seen>);
-
-/// The database, as it was last looked at.
-struct Seen {
+pub(super) struct Views {
     watch: Watch,
-    known: Option<Known>,
+    known: Mutex<Option<Known>>,
 }
 
 /// What was made, and until when it may be believed.
@@ -73,7 +70,7 @@ impl Known {
 
 impl Views {
     pub(super) fn new(watch: Watch) -> Self {
-        Self(Mutex::new(Seen { watch, known: None }))
+        Self { watch, known: Mutex::new(None) }
     }
 
     /// What the database has now, made by `make` if it is not known.
@@ -83,10 +80,9 @@ impl Views {
         now: UnixTime,
         make: impl FnOnce(&ReadTx<'_>) -> Result<Made, Fault>,
     ) -> Result<View, Fault> {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Seen { watch, known } = &mut *seen;
         // Looked at before the database is read: what is committed in between shows at the next request.
-        let mark = watch.mark()?;
+        let mark = self.watch.mark()?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = Epoch(known.as_ref().map_or(0, |known| known.epoch.0 + 1));
         let fresh = known.as_mut().filter(|known| known.made_at <= now && now < known.made_at.plus(OLDEST));
         if let Some(fresh) = fresh {

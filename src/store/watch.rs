@@ -1,56 +1,60 @@
-//! Whether the database has changed since something was read from it, for a fraction of what a read costs.
+//! Whether the database has changed since something was read from it, for one `read` call of a hundred bytes.
 //!
-//! Commands change the file while the server runs and take effect at its next request, so every request asks. What the
-//! files look like does not tell: a commit is written to the log first, then waits for the disk, which on a card may
-//! take longer than any patience, and is there for readers only after that, when nothing in the log changes any more.
+//! Commands change the file while the server runs and take effect at its next request, so every request asks. What the log
+//! looks like does not tell: a commit is written there first, then waits for the disk, which on a card may take longer than
+//! any patience, and is there for readers only after that, when nothing in the log changes any more. What makes it so is
+//! the header of the log's index (sqlite.org/walformat.html 2.1), which all processes share, and which every commit
+//! changes: it counts them.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use rusqlite::Connection;
+use super::Fault;
+use super::schema::beside;
 
-use super::{Fault, schema};
+/// Both copies of the header. The second is written first, and readers want both to be alike: nobody sees a commit before
+/// one of them has changed.
+const HEADER_BYTES: usize = 2 * 48;
 
-/// Asks the database, over a connection of its own.
+/// Looks at the index of the write-ahead log.
+#[derive(Debug)]
 pub struct Watch {
-    path: PathBuf,
-    /// `None` before the first question, and after one that failed.
-    connection: Option<Connection>,
-    /// How many connections there were: each counts for itself.
-    opened: u64,
+    index: PathBuf,
+    /// The index, once it is there. It stays the same file for as long as somebody has the database open, as the store of
+    /// this process does.
+    open: OnceLock<File>,
 }
 
-/// What the database has come to. Two equal marks of one watch mean that readers saw the same from the one to the other.
+/// What the database has come to. Two equal marks mean that readers saw the same from the one to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
-    opened: u64,
-    version: i64,
-}
+pub struct Mark([u8; HEADER_BYTES]);
 
 impl Watch {
     pub(super) fn new(database: &Path) -> Self {
-        Self { path: database.to_owned(), connection: None, opened: 0 }
+        Self { index: beside(database, "-shm"), open: OnceLock::new() }
     }
 
-    /// What the database has come to by now, by whichever process.
-    pub fn mark(&mut self) -> Result<Mark, Fault> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
+    /// What the database has come to by now, by whichever process. The index is there once somebody has read.
+    pub fn mark(&self) -> Result<Mark, Fault> {
+        let during = |why| Fault::new("ask whether the database has changed", why);
+        let mut header = [0; HEADER_BYTES];
+        let index = match self.open.get() {
+            Some(index) => index,
             None => {
-                self.opened += 1;
-                schema::connect_reader(&self.path)?
+                let index = File::open(&self.index).map_err(during)?;
+                self.open.get_or_init(|| index)
             }
         };
-        let version = connection
-            .prepare_cached("pragma data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(Fault::during("ask whether the database has changed"))?;
-        self.connection = Some(connection);
-        Ok(Mark { opened: self.opened, version })
+        index.read_exact_at(&mut header, 0).map_err(during)?;
+        Ok(Mark(header))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
     use crate::clock::UnixTime;
     use crate::oauth::issuer::Issuer;
@@ -61,7 +65,8 @@ mod tests {
         let path = directory.path().join("vestibule.db");
         schema::create(&path, &Issuer::parse("https://as.test").unwrap(), UnixTime::new(0)).unwrap();
         let writer = schema::connect(&path).unwrap();
-        let mut watch = Watch::new(&path);
+        writer.execute_batch("begin; select 1 from instance; commit").unwrap();
+        let watch = Watch::new(&path);
         let before = watch.mark().unwrap();
         assert_eq!(watch.mark().unwrap(), before);
 
@@ -76,5 +81,9 @@ mod tests {
         let after = watch.mark().unwrap();
         assert_ne!(after, before);
         assert_eq!(watch.mark().unwrap(), after);
+
+        // The log begins anew: what readers see is the same, and whatever is written there next shows all the same.
+        writer.execute_batch("pragma wal_checkpoint(truncate); update large set text = 'a'").unwrap();
+        assert_ne!(watch.mark().unwrap(), after);
     }
 }
