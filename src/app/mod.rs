@@ -44,6 +44,7 @@ pub use room::Room;
 use sites::Sites;
 use standings::Standings;
 pub use standings::{Opened, Opening};
+pub use verified::Ours;
 use verified::Verified;
 pub use view::{Epoch, View};
 use view::{Made, Views};
@@ -146,9 +147,8 @@ impl App {
         Ok(self.keys.get(&self.store, kid)?.sign_as(IDENTITY_TYP, &payload))
     }
 
-    /// The claims of an access token that is ours by signature, issuer and time. Whether it was revoked since, the
-    /// database says.
-    pub fn verify(&self, view: &View, token: &str, now: UnixTime) -> Option<Arc<AccessTokenClaims>> {
+    /// What an access token is that is ours by signature and issuer. Whether it was revoked since, the database says.
+    pub fn verify(&self, view: &View, token: &str, now: UnixTime) -> Option<Ours> {
         self.verified.get(token, view.documents(), &self.issuer, now)
     }
 

@@ -12,19 +12,28 @@ use crate::oauth::issuer::Issuer;
 /// How many are remembered; at about half a kilobyte each.
 const TOKENS_MAX: usize = 4096;
 
+/// A token with our signature.
+#[derive(Debug)]
+pub enum Ours {
+    /// It still runs.
+    Running(Arc<AccessTokenClaims>),
+    /// It has ended by itself.
+    Expired(Arc<AccessTokenClaims>),
+}
+
 /// Tokens by digest, so that a dump of this memory holds none.
 #[derive(Default)]
 pub(super) struct Verified(Mutex<HashMap<[u8; 32], Arc<AccessTokenClaims>>>);
 
 impl Verified {
-    /// The claims of a token that is ours and still runs.
+    /// What a token is, if it is ours.
     pub(super) fn get(
         &self,
         token: &str,
         documents: &Documents,
         issuer: &Issuer,
         now: UnixTime,
-    ) -> Option<Arc<AccessTokenClaims>> {
+    ) -> Option<Ours> {
         // The key must be published still: a key withdrawn in an emergency takes its tokens with it.
         let key = documents.keys.iter().find(|key| key.is_named_by(token))?;
         let digest = sha256(token.as_bytes());
@@ -38,7 +47,10 @@ impl Verified {
                 claims
             }
         };
-        (claims.iss == issuer.as_str() && now < claims.exp).then_some(claims)
+        (claims.iss == issuer.as_str()).then(|| match now < claims.exp {
+            true => Ours::Running(claims),
+            false => Ours::Expired(claims),
+        })
     }
 
     fn remember(&self, digest: [u8; 32], claims: &Arc<AccessTokenClaims>, now: UnixTime) {

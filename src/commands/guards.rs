@@ -114,14 +114,20 @@ pub(super) fn declare(
 ) -> Result<Vec<Replaced>, Failure> {
     let mut replaced = Vec::new();
     for server in servers {
-        let uri = ResourceUri::parse(&own.issuer.url(&format!("/{}", server.name))).map_err(|why| {
-            Failure::new(format!("could not guard {:?}: {why}; choose another name", server.name))
-        })?;
-        own.refuse(&new(server, uri.clone()), None)?;
-        let server = server.clone();
+        let (uri, server) = (uri(own, server)?, server.clone());
         replaced.extend(store.write_and_wait(move |tx| declare_one(tx, &server, uri, now))?);
     }
     Ok(replaced)
+}
+
+/// The URI under the issuer that a server is guarded at, if it may be.
+pub(super) fn uri(own: &Own, server: &GuardedServer) -> Result<ResourceUri, Failure> {
+    let uri = ResourceUri::parse(&own.issuer.url(&format!("/{}", server.name)));
+    let uri = uri.map_err(|why| {
+        Failure::new(format!("could not guard {:?}: {why}; choose another name", server.name))
+    })?;
+    own.refuse(&new(server, uri.clone()), None)?;
+    Ok(uri)
 }
 
 fn declare_one(

@@ -136,6 +136,9 @@ pub fn open(mut settings: Settings, other_issuer: OtherIssuer, now: UnixTime) ->
     let is_new = !settings.db.exists();
     let store = if is_new {
         let issuer = settings.issuer.clone().unwrap_or_else(|| issuer_of(address));
+        // Likewise: a wrong name leaves none behind.
+        let own = Own { issuer: issuer.clone(), listen: Some(address) };
+        settings.guards.iter().try_for_each(|server| guards::uri(&own, server).map(drop))?;
         create(&settings.db, &issuer, settings.signing_algorithm, now)?
     } else {
         let store = Store::open(&settings.db)?;

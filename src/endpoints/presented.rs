@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::{App, Ours};
 use crate::clock::UnixTime;
 use crate::oauth::claims::AccessTokenClaims;
 use crate::oauth::refresh_token::RefreshToken;
@@ -25,6 +25,9 @@ impl Presented {
         if let Some(token) = RefreshToken::parse(token, &app.chain_key) {
             return Ok(Self::Refresh(token));
         }
-        Ok(app.verify(&app.view(now)?, token, now).map_or(Self::Unknown, Self::Access))
+        Ok(match app.verify(&app.view(now)?, token, now) {
+            Some(Ours::Running(claims)) => Self::Access(claims),
+            _ => Self::Unknown,
+        })
     }
 }

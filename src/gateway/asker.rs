@@ -36,8 +36,8 @@ impl Asker {
         &self.origin
     }
 
-    /// Tells whoever may not pass why, and remembers it, within the limits. A request without a token is no decision: every
-    /// client begins with one. `path` is what was asked for, and `subject` what it wanted to call there.
+    /// Tells whoever may not pass why, and remembers it, within the limits. A request without a token is no decision, nor is
+    /// one with a token that has ended by itself: every client begins with the one, and goes on by the other. `path` is what was asked for, and `subject` what it wanted to call there.
     pub(super) async fn refuse(
         &self,
         app: &Arc<App>,
@@ -48,7 +48,7 @@ impl Asker {
         now: UnixTime,
     ) -> Response {
         let response = challenge::refuse(resource, path, refusal);
-        if matches!(refusal, BearerRefusal::Missing) {
+        if matches!(refusal, BearerRefusal::Missing | BearerRefusal::Expired(_)) {
             return response.because(refusal.reason()).for_any_origin();
         }
         if refusal.is_guess()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, Opened, Opening, View};
+use crate::app::{App, Opened, Opening, Ours, View};
 use crate::clock::UnixTime;
 use crate::http::Request;
 use crate::oauth::claims::AccessTokenClaims;
@@ -42,8 +42,10 @@ impl Admitted {
 pub(super) enum BearerRefusal {
     /// No token came.
     Missing,
-    /// What came is no token of ours, or one that has ended by itself.
+    /// What came is no token of ours.
     Unknown,
+    /// The token has ended by itself, as every token does.
+    Expired(Arc<AccessTokenClaims>),
     /// The token is for other resources.
     ForOthers(Arc<AccessTokenClaims>),
     /// What the token stands for has ended: it was revoked, or its grant, its client or its person is gone.
@@ -60,6 +62,7 @@ impl BearerRefusal {
         match self {
             Self::Missing => "token_missing",
             Self::Unknown => "token_unknown",
+            Self::Expired(_) => "token_expired",
             Self::ForOthers(_) => "token_for_others",
             Self::Ended(_) => "token_ended",
             Self::Closed(_) => "not_admitted",
@@ -71,7 +74,8 @@ impl BearerRefusal {
     pub(super) const fn claims(&self) -> Option<&Arc<AccessTokenClaims>> {
         match self {
             Self::Missing | Self::Unknown => None,
-            Self::ForOthers(claims)
+            Self::Expired(claims)
+            | Self::ForOthers(claims)
             | Self::Ended(claims)
             | Self::Closed(claims)
             | Self::Insufficient(_, claims) => Some(claims),
@@ -105,7 +109,11 @@ pub(super) fn admit(
         }
         None => return Ok(Err(BearerRefusal::Missing)),
     };
-    let Some(claims) = app.verify(view, token, now) else { return Ok(Err(BearerRefusal::Unknown)) };
+    let claims = match app.verify(view, token, now) {
+        Some(Ours::Running(claims)) => claims,
+        Some(Ours::Expired(claims)) => return Ok(Err(BearerRefusal::Expired(claims))),
+        None => return Ok(Err(BearerRefusal::Unknown)),
+    };
     if !is_for(&claims, resource) {
         return Ok(Err(BearerRefusal::ForOthers(claims)));
     }

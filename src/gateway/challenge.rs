@@ -32,7 +32,7 @@ pub(super) fn refuse(resource: &Resource, path: &str, refusal: &BearerRefusal) -
             None,
             "This server needs an access token. Give its URL to an MCP client, which will ask you to sign in.",
         ),
-        BearerRefusal::Unknown | BearerRefusal::Ended(_) => (
+        BearerRefusal::Unknown | BearerRefusal::Expired(_) | BearerRefusal::Ended(_) => (
             Status::UNAUTHORIZED,
             Some("invalid_token"),
             "The access token has ended, was revoked, or is none of this server's.",

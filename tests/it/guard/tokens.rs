@@ -181,6 +181,20 @@ async fn a_token_ends_to_the_second() {
     assert_eq!(behind.asked().len(), 1);
 }
 
+#[tokio::test]
+async fn a_token_that_has_ended_by_itself_is_no_guess_and_no_event() {
+    let (_behind, server) = world().await;
+    let tokens = tokens(&server, NOTES).await;
+    server.advance(tokens.claims["exp"].as_i64().expect("exp") - server.now().as_i64());
+    for _ in 0..150 {
+        assert_worthless(
+            &with_header(&server, &format!("Bearer {}", tokens.access)).await,
+            "as often as it comes",
+        );
+    }
+    assert!(server.audit().iter().all(|(event, ..)| event != "guard.refused"));
+}
+
 /// The claims of a good token, to be changed, and the key that signs them.
 async fn forge(server: &Server) -> (AccessTokenClaims, String) {
     let token = tokens(server, NOTES).await;
