@@ -18,7 +18,6 @@ mod view;
 pub mod visitors;
 
 use std::num::NonZero;
-use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
