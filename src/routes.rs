@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::sites::lies_in;
+use crate::app::{App, View};
 use crate::clock::UnixTime;
 use crate::endpoints::{authorize, discovery, health, introspect, register, revoke, token};
 use crate::gateway;
@@ -19,16 +19,16 @@ use crate::pages::{account, consent, login, logout, setup, style, visit};
 /// a guarded server everything does.
 pub async fn answer(app: Arc<App>, request: Request) -> Response {
     let now = app.clock.now();
-    match gateway::is_elsewhere(&app, &request, now) {
-        Ok(false) if methods_of(request.path()).is_some() => ours(&app, request, now).await,
-        Ok(_) => beyond(&app, request, now).await,
+    match gateway::elsewhere(&app, &request, now) {
+        Ok(None) if methods_of(request.path()).is_some() => ours(&app, request, now).await,
+        Ok(view) => beyond(&app, view, request, now).await,
         Err(why) => gateway::faulty(&why),
     }
 }
 
 /// What is guarded, or nothing.
-async fn beyond(app: &Arc<App>, request: Request, now: UnixTime) -> Response {
-    match gateway::answer(app, request, now).await {
+async fn beyond(app: &Arc<App>, view: Option<View>, request: Request, now: UnixTime) -> Response {
+    match gateway::answer(app, view, request, now).await {
         Ok(response) => response,
         Err(request) if *request.method() == Method::OPTIONS => preflight(&request, None),
         // A proxy would ask here in vain, and would not say why.

@@ -66,16 +66,15 @@ impl fmt::Display for Verdict {
             (0, 0, 0) if exposures > 0 => f.write_str("Clients connect")?,
             (0, 0, 0) => return self.fmt_good(f),
             (0, 0, _) => f.write_str("Clients connect, but those in a web page do not")?,
-            (0, 1, 0) => f.write_str("Clients connect, but not those that one failure names")?,
-            (0, count, 0) => write!(f, "Clients connect, but not those that {count} failures name")?,
-            (0, 1, _) => {
-                f.write_str("Clients connect, but not those that one failure names, and none in a web page")?;
-            }
-            (0, count, _) => {
-                write!(
-                    f,
-                    "Clients connect, but not those that {count} failures name, and none in a web page"
-                )?;
+            (0, named, _) => {
+                f.write_str("Clients connect, but not those that ")?;
+                match named {
+                    1 => f.write_str("one failure names")?,
+                    count => write!(f, "{count} failures name")?,
+                }
+                if web_pages > 0 {
+                    f.write_str(", and none in a web page")?;
+                }
             }
             (1, 0, 0) => f.write_str("One thing keeps clients from connecting")?,
             _ => {

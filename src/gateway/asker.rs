@@ -37,7 +37,8 @@ impl Asker {
     }
 
     /// Tells whoever may not pass why, and remembers it, within the limits. A request without a token is no decision, nor is
-    /// one with a token that has ended by itself: every client begins with the one, and goes on by the other. `path` is what was asked for, and `subject` what it wanted to call there.
+    /// one with a token that has ended by itself: every client begins with the one, and goes on by the other. `path` is
+    /// what was asked for, and `subject` what it wanted to call there.
     pub(super) async fn refuse(
         &self,
         app: &Arc<App>,

@@ -30,8 +30,8 @@ mod verify;
 
 use std::sync::Arc;
 
-use crate::app::App;
 use crate::app::sites::Sites;
+use crate::app::{App, View};
 use crate::clock::UnixTime;
 use crate::http::{Method, Request, Response};
 use crate::store::Fault;
@@ -39,20 +39,24 @@ use crate::store::Fault;
 pub use pass::faulty;
 pub use verify::get as verify;
 
-/// Whether a request is for a host that is not the issuer's, at which something is guarded: then nothing there is this
-/// server's own.
-pub fn is_elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<bool, Fault> {
-    let Some(host) = request.host() else { return Ok(false) };
-    if app.issuer.is_at(host) {
-        return Ok(false);
-    }
+/// The view by which a request is for a host that is not the issuer's, at which something is guarded: then nothing there is
+/// this server's own.
+pub fn elsewhere(app: &App, request: &Request, now: UnixTime) -> Result<Option<View>, Fault> {
+    let Some(host) = request.host().filter(|host| !app.issuer.is_at(host)) else { return Ok(None) };
     let view = app.view(now)?;
-    Ok(view.sites().at(host).any(|site| site.resource().guard.is_some()))
+    let is_guarded = view.sites().at(host).any(|site| site.resource().guard.is_some());
+    Ok(is_guarded.then_some(view))
 }
 
-/// Answers a request that is not for this server's own surface. `Err` gives the request back: nothing is guarded there.
-pub async fn answer(app: &Arc<App>, request: Request, now: UnixTime) -> Result<Response, Request> {
-    let view = match app.view(now) {
+/// Answers a request that is not for this server's own surface, by the view that said so, if one did. `Err` gives the
+/// request back: nothing is guarded there.
+pub async fn answer(
+    app: &Arc<App>,
+    view: Option<View>,
+    request: Request,
+    now: UnixTime,
+) -> Result<Response, Request> {
+    let view = match view.map_or_else(|| app.view(now), Ok) {
         Ok(view) => view,
         Err(why) => return Ok(pass::faulty(&why)),
     };

@@ -5,8 +5,9 @@
 //! is kept stands still, and what has happened to it meanwhile shows when it is wanted again.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -42,14 +43,8 @@ pub(super) type Place = (Scheme, Authority);
 /// The connections that are kept.
 #[derive(Default)]
 pub(super) struct Kept {
-    idle: Mutex<Idle>,
-}
-
-#[derive(Default)]
-struct Idle {
-    /// The one that was used last at the end.
-    by_place: HashMap<Place, Vec<(Instant, Connection)>>,
-    is_swept: bool,
+    /// The one that was used last at the end. Places are only taken out by [`sweep`], which runs while there are any.
+    idle: Mutex<HashMap<Place, Vec<(Instant, Connection)>>>,
 }
 
 /// A connection, and the right to send over it.
@@ -73,7 +68,7 @@ impl Kept {
         loop {
             let (since, mut connection) = {
                 let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                idle.by_place.get_mut(place)?.pop()?
+                idle.get_mut(place)?.pop()?
             };
             if since.elapsed() < IDLE_TIME && connection.stands() {
                 return Some(connection);
@@ -86,8 +81,9 @@ impl Kept {
         // When the server stops, there is nothing to keep it for.
         let Ok(runtime) = Handle::try_current() else { return };
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.by_place.entry(place).or_default().push((Instant::now(), connection));
-        if !std::mem::replace(&mut idle.is_swept, true) {
+        let is_first = idle.is_empty();
+        idle.entry(place).or_default().push((Instant::now(), connection));
+        if is_first {
             runtime.spawn(sweep(Arc::downgrade(self)));
         }
     }
@@ -99,12 +95,11 @@ async fn sweep(kept: Weak<Kept>) {
         tokio::time::sleep(IDLE_TIME).await;
         let Some(kept) = kept.upgrade() else { return };
         let mut idle = kept.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.by_place.retain(|_, connections| {
+        idle.retain(|_, connections| {
             connections.retain(|(since, _)| since.elapsed() < IDLE_TIME);
             !connections.is_empty()
         });
-        if idle.by_place.is_empty() {
-            idle.is_swept = false;
+        if idle.is_empty() {
             return;
         }
     }
@@ -158,21 +153,12 @@ impl Connection {
         mut self,
         request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Self), Unanswered> {
-        let answer = {
-            let sent = self.sender.try_send_request(request);
-            let mut sent = std::pin::pin!(sent);
-            let driver = &mut self.driver;
-            std::future::poll_fn(|cx| {
-                if let Some(running) = driver
-                    && running.as_mut().poll(cx).is_ready()
-                {
-                    *driver = None;
-                }
-                sent.as_mut().poll(cx)
-            })
-            .await
-        };
-        match answer {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let answered = poll_fn(|cx| {
+            self.drive(cx);
+            answer.as_mut().poll(cx)
+        });
+        match answered.await {
             Ok(response) => Ok((response, self)),
             Err(mut why) => Err(match why.take_message() {
                 Some(request) => Unanswered::Unsent(Box::new(request)),

@@ -10,13 +10,12 @@ mod refused;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 use vestibule::http::{BodyRefusal, Request, Response, Status, TrustedProxies};
-use vestibule::log::{self, LogWriter};
 use vestibule::server::{Limits, Settings, serve};
 
 const HOUR: Duration = Duration::from_secs(3600);

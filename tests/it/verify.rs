@@ -7,7 +7,7 @@ use vestibule::oauth::guard::{Guard, Identity, Rules, UpstreamUrl};
 use vestibule::oauth::resource::{Admission, Resource};
 use vestibule::store::{resources, sessions, users};
 
-use crate::harness::{Answer, Browser, ClientApp, ISSUER, PASSWORD, Server, resource};
+use crate::harness::{Answer, Browser, ClientApp, ISSUER, Listening, PASSWORD, Server, resource};
 
 const APP: &str = "https://app.test";
 const MCP: &str = "https://mcp.test/mcp";
@@ -492,6 +492,23 @@ async fn a_proxy_may_write_the_port_that_is_the_schemes_own() {
     // At any other port only what is guarded there would be served.
     let elsewhere = server.get("/notes").header("host", "as.test:80").send().await;
     assert_eq!(elsewhere.status, Status::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn asking_at_a_guarded_host_is_in_vain_and_the_log_says_why() {
+    let server = world().await;
+    let guarded = Guard {
+        upstream: UpstreamUrl::parse("http://127.0.0.1:1/mcp").expect("an upstream"),
+        rules: Rules::default(),
+        identity: Identity::Headers,
+    };
+    let guarded = Resource { guard: Some(guarded), ..resource("https://app.test/guarded", "") };
+    server.command(move |tx| resources::insert(tx, &guarded, UnixTime::new(1_800_000_000)).map(drop));
+    let listening = Listening::begin();
+    let answer = Proxied::of(&server, "GET", "https://app.test/").header("host", "app.test").ask().await;
+    assert_eq!(answer.status, Status::NOT_FOUND);
+    let log = listening.end();
+    assert!(log.contains("host_is_guarded; mend: "), "{log}");
 }
 
 #[tokio::test]

@@ -1,28 +1,12 @@
 //! The log line of a request.
 
 use super::*;
-
-/// What a log wrote, for a test to look at.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+use crate::harness::Listening;
 
 #[test]
 fn a_log_01_every_request_leaves_one_line_without_its_query() {
-    let written = Written::default();
-    let writer = LogWriter::start(written.clone());
-    // One thread, so that its own subscriber sees every event of the server.
-    let guard = tracing::subscriber::set_default(log::subscriber(tracing::Level::TRACE, &writer));
+    // One thread, so that whoever listens on it hears of every event of the server.
+    let listening = Listening::begin();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,9 +37,7 @@ fn a_log_01_every_request_leaves_one_line_without_its_query() {
         })
         .await;
     });
-    drop(guard);
-    drop(writer);
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let text = listening.end();
     assert!(!text.contains("canary"), "{text}");
     let lines = text.lines().filter(|line| line.contains(" INFO request ")).collect::<Vec<_>>();
     assert_eq!(lines.len(), 5, "{text}");
